@@ -1,0 +1,53 @@
+# make         sets up .venv and trains the default net        make ARGS="W1nch=64 nepoch=10"
+# make setup   sets up .venv alone                             make test    sets up and runs the tests
+# make extras  adds IPython, tqdm and matplotlib               make doctor  prints what Theano runs on
+
+PYTHONS = python3.11 python3.10 python3.9 python3.8 python3
+FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 11))
+HEADER = import os, sysconfig; print(os.path.join(sysconfig.get_paths()["include"], "Python.h"))
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
+
+run: setup
+	@.venv/bin/python mnist_convnet.py $(ARGS)
+
+test: .venv/test
+	@.venv/bin/python -m pytest -q tests $(ARGS)
+
+doctor: setup
+	@.venv/bin/python -m theano_setup
+
+setup: .venv/ready
+
+extras: .venv/ready requirements-extra.txt
+	@$(PIP) -r requirements-extra.txt
+
+clean:
+	rm -rf .venv
+
+# A stamp is written last: what was interrupted is begun again.
+.venv/ready: requirements.txt Makefile
+	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
+	  echo "no C++ compiler: apt-get install g++, dnf install gcc-c++, or xcode-select --install"; exit 1; }
+	@for python in $(PYTHONS); do $$python -c '$(FITS)' 2>/dev/null && break; python=; done; \
+	if [ -n "$$python" ]; then \
+	  header=`$$python -c '$(HEADER)'`; \
+	  [ -e "$$header" ] || { echo "no $$header: apt-get install python3-dev, or dnf install python3-devel"; exit 1; }; \
+	  echo "setting up .venv with $$python"; \
+	  $$python -m venv --clear .venv >/dev/null || { \
+	    echo "$$python cannot make a virtual environment: apt-get install python3-venv"; exit 1; }; \
+	elif command -v uv >/dev/null; then \
+	  echo "setting up .venv with uv"; \
+	  rm -rf .venv; uv venv --quiet --seed --python 3.11 .venv; \
+	else \
+	  echo "no Python 3.8 to 3.11, which Theano needs: apt-get install python3.11-dev python3.11-venv, or install uv"; \
+	  exit 1; \
+	fi
+	@$(PIP) setuptools==65.5.1 wheel==0.41.3
+	@$(PIP) --no-build-isolation -r requirements.txt
+	@touch $@
+
+.venv/test: .venv/ready requirements-test.txt
+	@$(PIP) -r requirements-test.txt
+	@touch $@
+
+.PHONY: run test doctor setup extras clean

@@ -1,0 +1,91 @@
+"""Hyperparameters given as key=value, and every one of them checked before anything slow starts."""
+import ast
+import contextlib
+import difflib
+import math
+import os
+import sys
+
+HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full')
+AFUNC = ('linear', 'ReLu', 'sigmoid', 'tanh')
+
+
+def stop(message, status=2):
+    """Ends the script with one line on stderr and an exit status: 2 for a wrong setting."""
+    print(message, file=sys.stderr)
+    sys.exit(status)
+
+
+@contextlib.contextmanager
+def named(where):
+    """Turns a ValueError inside the block, a layer that cannot be, into one line that says where."""
+    try:
+        yield
+    except ValueError as error:
+        stop('%s: %s' % (where, error))
+
+
+def is_whole(value, least=1, most=10**9):
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_pair(value):
+    return isinstance(value, tuple) and len(value) == 2 and all(is_whole(v) for v in value)
+
+
+COUNT = is_whole, 'a whole number from 1 to 1000000000'
+PAIR = is_pair, 'two whole numbers of at least 1, such as (5,5)'
+
+# For each hyperparameter: is the value allowed? What is?
+ALLOWED = {
+    'data': (lambda v: v in ('auto', 'mnist', 'drawn') or isinstance(v, str) and os.path.isdir(v),
+             "'auto', 'mnist', 'drawn' or a folder of IDX files"),
+    'hidden': (lambda v: v in HIDDEN, 'one of ' + ', '.join(HIDDEN)),
+    'W1dim': PAIR, 'W1nch': COUNT, 'ds1': PAIR,
+    'W2dim': PAIR, 'W2nch': COUNT, 'ds2': PAIR,
+    'afunc1': (lambda v: v in AFUNC, 'one of ' + ', '.join(AFUNC)),
+    'afunc2': (lambda v: v in AFUNC, 'one of ' + ', '.join(AFUNC)),
+    'H1': COUNT, 'H2': COUNT,
+    'withBias': (lambda v: isinstance(v, bool), 'True or False'),
+    'Wsigma': (lambda v: is_number(v) and v >= 0, 'a finite number of at least 0'),
+    'eta': (lambda v: is_number(v) and v > 0, 'a finite number above 0'),
+    'mu': (lambda v: is_number(v) and 0 <= v < 1, 'a number of at least 0 and below 1'),
+    'batchsize': COUNT,
+    'nepoch': (lambda v: is_whole(v, 0), 'a whole number of at least 0'),
+    'interval': COUNT,
+    'seed': (lambda v: is_whole(v, 0, 2**32 - 1), 'a whole number from 0 to 4294967295'),
+    'NL': COUNT,
+}
+
+
+def override(settings, arguments):
+    """Puts the arguments, key=value, into settings, a dictionary such as globals(), and checks all of them.
+
+    A value is a Python literal, (4,4) or 0.5 or True, or else plain text; nothing is executed.
+    Ends the script with one line and exit status 2 at an unknown name or a value that is not allowed.
+    """
+    for argument in arguments:
+        name, equals, text = argument.partition('=')
+        if not equals or name not in ALLOWED:
+            near = difflib.get_close_matches(name, ALLOWED, 1, 0.5) or [
+                known for known in ALLOWED if known.lower() == name.lower()]
+            stop('%s: %s; known are %s' % (
+                argument, 'must be name=value' if not equals else
+                'no hyperparameter of this name' + (', did you mean %s?' % near[0] if near else ''), ', '.join(ALLOWED)))
+        try:
+            settings[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            settings[name] = text
+    for name, (allowed, words) in ALLOWED.items():
+        try:
+            fits = allowed(settings[name])
+        except (TypeError, ValueError):                 # an unhashable value, a path with a zero byte
+            fits = False
+        if not fits:
+            stop('%s = %.200r: must be %s' % (name, settings[name], words))
+    if settings['batchsize'] > settings['NL']:
+        stop('batchsize = %d exceeds NL = %d' % (settings['batchsize'], settings['NL']))
