@@ -89,3 +89,5 @@ def override(settings, arguments):
             stop('%s = %.200r: must be %s' % (name, settings[name], words))
     if settings['batchsize'] > settings['NL']:
         stop('batchsize = %d exceeds NL = %d' % (settings['batchsize'], settings['NL']))
+    if settings['data'] in ('auto', 'mnist', 'drawn') and settings['NL'] > 50000:
+        stop('NL = %d: must be at most 50000, MNIST\'s 60000 less 10000 to validate' % settings['NL'])

@@ -68,6 +68,8 @@ def initial_weights(shape, sigma, rng, name):
     """Shared variable of the given shape drawn from N(0, sigma^2)."""
     if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 <= sigma < float('inf'):
         raise ValueError('Wsigma = %r: must be a finite number of at least 0' % (sigma,))
+    if np.prod(shape, dtype='float64') > 2**28:
+        raise ValueError('%s of shape %s: must have at most %d weights' % (name, shape, 2**28))
     if not isinstance(rng, np.random.RandomState):
         raise ValueError('rng = %r: must be a numpy RandomState' % (rng,))
     return theano.shared(rng.normal(0, sigma, shape).astype(theano.config.floatX), name)

@@ -1,0 +1,57 @@
+"""Common to the tests: the modules' path, the folder of MNIST, scripts in processes of their own."""
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+if os.environ.get('MNIST_DIR'):
+    os.environ['MNIST_DIR'] = os.path.abspath(os.environ['MNIST_DIR'])
+
+import theano_setup  # noqa: E402,F401  before any test imports Theano
+
+with warnings.catch_warnings():
+    warnings.simplefilter('ignore', DeprecationWarning)
+    import theano
+
+
+@pytest.fixture
+def rng():
+    return np.random.RandomState(1)
+
+
+@pytest.fixture
+def float64():
+    """Theano in double precision, as finite differences need it."""
+    with theano.change_flags(floatX='float64'):
+        yield
+
+
+@pytest.fixture(scope='session')
+def real_mnist():
+    """Skips the test, saying so, where MNIST is not at hand."""
+    import mnist
+    mirrors, mnist.MIRRORS = mnist.MIRRORS, []
+    try:
+        return mnist.load('mnist')
+    except mnist.DataError as error:
+        pytest.skip('MNIST is not at hand: %s' % error)
+    finally:
+        mnist.MIRRORS = mirrors
+
+
+def run_script(*arguments, script='mnist_convnet.py', timeout=300, **environment):
+    """A finished process of the script; environment variables of value None are taken away."""
+    env = {**os.environ, **environment}
+    return subprocess.run([sys.executable, os.path.join(ROOT, script)] + list(arguments), cwd=ROOT, timeout=timeout,
+                          env={name: value for name, value in env.items() if value is not None},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+
+def pytest_configure(config):
+    # Theano 1.0.5 uses names that NumPy deprecates; nothing here can change that.
+    config.addinivalue_line('filterwarnings', 'ignore::DeprecationWarning')

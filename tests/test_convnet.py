@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import theano
+
+import naive
+from convnet import ConvLayer
+
+# Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds: rows and columns differ, several channels, partial windows
+SHAPES = [
+    (9, 12, 1, 3, 4, 5, (2, 3)),
+    (8, 7, 3, 2, 3, 4, (3, 2)),
+    (6, 6, 2, 5, 5, 3, (4, 4)),         # 2 x 2 pixels in one window that hangs over, as in the article
+    (5, 11, 2, 5, 1, 17, (1, 4)),
+]
+
+
+@pytest.mark.parametrize('withBias', [True, False])
+@pytest.mark.parametrize('shape', SHAPES)
+def test_output_equals_naive_convolution_and_pooling(shape, withBias, rng):
+    Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds = shape
+    layer = ConvLayer(*shape, 'linear', withBias, 0.5, rng)
+    X = rng.normal(size=(4, Xnch, Xrow, Xcol)).astype('float32')
+    Y = naive.conv(X, layer.W.get_value())
+    Z = naive.max_pool(Y, ds)
+    if withBias:
+        layer.b.set_value(rng.normal(size=Wnch).astype('float32'))
+        Z = Z + layer.b.get_value()[:, None, None]
+    found = layer.output(theano.shared(X)).eval()
+    np.testing.assert_allclose(found, Z, rtol=1e-4, atol=1e-5)
+    assert Y.shape[1:] == (Wnch, layer.Yrow, layer.Ycol)
+    assert found.shape[1:] == (Wnch, layer.Zrow, layer.Zcol) and found[0].size == layer.H
+
+
+@pytest.mark.parametrize('afunc', naive.AFUNC)
+def test_afunc_comes_after_pooling(afunc, rng):
+    layer = ConvLayer(*SHAPES[0], afunc, False, 0.5, rng)
+    X = rng.normal(size=(2, 1, 9, 12)).astype('float32')
+    expected = naive.AFUNC[afunc](naive.max_pool(naive.conv(X, layer.W.get_value()), SHAPES[0][-1]))
+    np.testing.assert_allclose(layer.output(theano.shared(X)).eval(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('afunc', naive.AFUNC)
+@pytest.mark.parametrize('shape', SHAPES[:3])
+def test_gradients_agree_with_finite_differences(shape, afunc, rng, float64):
+    Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds = shape
+    layer = ConvLayer(*shape, afunc, True, 0.5, rng)
+
+    def output(X, W, b):
+        layer.W, layer.b = W, b
+        return layer.output(X)
+
+    theano.gradient.verify_grad(output, [rng.normal(size=(2, Xnch, Xrow, Xcol)),
+                                         rng.normal(size=(Wnch, Xnch, Wrow, Wcol)), rng.normal(size=Wnch)], rng=rng)
+
+
+@pytest.mark.parametrize('arguments, line', [
+    (dict(Wrow=5, Xrow=4), 'Wrow = 5 exceeds Xrow = 4'),
+    (dict(Wcol=29), 'Wcol = 29 exceeds Xcol = 28'),
+    (dict(Xnch=0), 'Xnch = 0: must be a whole number from 1 to 1000000000'),
+    (dict(Wnch='16'), "Wnch = '16': must be a whole number from 1 to 1000000000"),
+    (dict(ds=2), 'ds = 2: must be two whole numbers, such as (2, 2)'),
+    (dict(ds=(2, 0)), 'ds[1] = 0: must be a whole number from 1 to 1000000000'),
+    (dict(afunc='softmax'), "afunc = 'softmax': must be one of linear, ReLu, sigmoid, tanh"),
+    (dict(Wsigma=-1), 'Wsigma = -1: must be a finite number of at least 0'),
+])
+def test_wrong_arguments_are_named(arguments, line):
+    right = dict(Xrow=28, Xcol=28, Xnch=1, Wrow=5, Wcol=5, Wnch=16, ds=(2, 2), afunc='linear',
+                 rng=np.random.RandomState(0))
+    with pytest.raises(ValueError) as error:
+        ConvLayer(**{**right, **arguments})
+    assert str(error.value) == line
+
+
+def test_repr_shows_the_shapes(rng):
+    assert repr(ConvLayer(28, 28, 1, 5, 5, 16, (2, 2), 'linear', False, rng=rng)) == (
+        'ConvLayer(X 28x28x1 * W 5x5x16 -> Y 24x24x16, ds (2, 2) -> Z 12x12x16, H 2304, linear, no bias)')
