@@ -18,8 +18,6 @@ import zlib
 
 import numpy as np
 
-from drawn_digits import draw_digits
-
 # SHA-256 of the unpacked files: packed copies differ as files and agree as data.
 MNIST = {
     'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
@@ -111,6 +109,7 @@ def split(arrays, source, NL):
 
 def drawn(seed):
     """60000 + 10000 digits drawn here, as the four arrays, and what to call them."""
+    from drawn_digits import draw_digits                # takes a moment, and is rarely needed
     X, t = draw_digits(70000, seed)
     return [X[:60000], t[:60000], X[60000:], t[60000:]], 'drawn digits, not MNIST'
 

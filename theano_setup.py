@@ -9,6 +9,7 @@ OMP_NUM_THREADS or OPENBLAS_NUM_THREADS already say is left as it is.
 """
 import configparser
 import glob
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -24,8 +25,8 @@ def cores():
 
 
 def user_options():
-    """Names of the Theano options that the user has set, in THEANO_FLAGS or a .theanorc file."""
-    names = {flag.split('=')[0].strip() for flag in os.environ.get('THEANO_FLAGS', '').split(',')}
+    """Names, in lower case, of the Theano options that the user has set in THEANO_FLAGS or a .theanorc file."""
+    names = {flag.split('=')[0].strip().lower() for flag in os.environ.get('THEANO_FLAGS', '').split(',')}
     rc = configparser.RawConfigParser()
     try:
         rc.read(os.path.expanduser(f) for f in os.environ.get('THEANORC', '~/.theanorc').split(os.pathsep))
@@ -95,12 +96,39 @@ def set_up():
         defaults['blas.ldflags'], blas = find_blas(compiler) if compiler else ('', 'none: no compiler')
         if not blas.startswith('the one inside SciPy'):
             print("# BLAS: %s (SciPy's was not found or does not link)" % blas, file=sys.stderr)
-    flags = ['%s=%s' % item for item in defaults.items() if item[0] not in user]
+    flags = ['%s=%s' % item for item in defaults.items() if item[0].lower() not in user]
     os.environ['THEANO_FLAGS'] = ','.join(flags + list(filter(None, [os.environ.get('THEANO_FLAGS')])))
     return blas
 
 
+def keep_compiled_code():
+    """Lets processes share two kinds of Ops that Theano 1.0.5 compiles anew in each of them.
+
+    COp versions its C code by hash(), which Python draws anew for strings. CLinker takes the empty
+    __props__ of Ops such as Dot22 for an unknown version, though the Op is in the key as it stands.
+    """
+    from theano.gof.cc import CLinker
+    from theano.gof.op import COp
+    key_of, version_of = CLinker.cmodule_key_, COp.c_code_cache_version
+
+    def cmodule_key_(self, fgraph, *args, **kwargs):
+        key = key_of(self, fgraph, *args, **kwargs)
+        if key is None or key[0]:
+            return key
+        versions = [node.op.c_code_cache_version_apply(node) for node in self.schedule(fgraph)]
+        versions += [v.type.c_code_cache_version() for node in fgraph.apply_nodes for v in node.inputs + node.outputs]
+        return (tuple(versions) if all(versions) else (), key[1])
+
+    def c_code_cache_version(self):
+        digest = hashlib.sha256('\0'.join(self.func_codes).encode()).hexdigest()
+        return (digest,) + version_of(self)[1:]
+
+    CLinker.cmodule_key_, COp.c_code_cache_version = cmodule_key_, c_code_cache_version
+
+
 blas_found = set_up()
+import theano  # noqa: E402,F401
+keep_compiled_code()
 
 
 def doctor():
@@ -108,7 +136,6 @@ def doctor():
     import time
     import numpy
     import scipy.signal
-    import theano
     import theano.tensor as T
     problems = []
     config = theano.config

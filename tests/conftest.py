@@ -12,10 +12,9 @@ sys.path.insert(0, ROOT)
 if os.environ.get('MNIST_DIR'):
     os.environ['MNIST_DIR'] = os.path.abspath(os.environ['MNIST_DIR'])
 
-import theano_setup  # noqa: E402,F401  before any test imports Theano
-
 with warnings.catch_warnings():
     warnings.simplefilter('ignore', DeprecationWarning)
+    import theano_setup  # noqa: F401  before any test imports Theano
     import theano
 
 

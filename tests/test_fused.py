@@ -1,0 +1,345 @@
+"""The fused Ops against the graph that stock Theano makes of the same conv2d, pool_2d and T.grad."""
+import ctypes
+import ctypes.util
+import functools
+import pickle
+import resource
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+from hypothesis import HealthCheck, given, settings, strategies as st
+from theano.gof.opt import LocalOptGroup  # noqa: F401
+from theano.tensor.nnet import conv2d
+from theano.tensor.signal.pool import pool_2d
+
+import fused
+from fused import ConvPool, ConvPoolGradW, ConvPoolGradX
+
+FUSED = theano.compile.get_mode('FAST_RUN').including('conv_pool_fusion')
+STOCK = FUSED.excluding('conv_pool_fusion')
+FUSED_OPS = (ConvPool, ConvPoolGradW, ConvPoolGradX)
+
+
+def ops(f):
+    return [node.op for node in f.maker.fgraph.toposort()]
+
+
+def is_fused(f):
+    return any(isinstance(op, FUSED_OPS) for op in ops(f))
+
+
+@functools.lru_cache(maxsize=None)
+def functions(ds, stride=None, pad=(0, 0), ignore_border=False, border_mode='valid', filter_flip=True,
+              input_shape=None, filter_shape=None, dtype='float32'):
+    """Two functions X, W, gZ -> Z, gW, gX: of the fused Ops, and of stock Theano."""
+    X, W, gZ = (T.TensorType(dtype, (False,) * 4)() for _ in range(3))
+    Z = pool_2d(conv2d(X, W, input_shape, filter_shape, border_mode=border_mode, filter_flip=filter_flip),
+                ds, ignore_border, stride, pad)
+    outputs = [Z] + T.grad(None, [W, X], known_grads={Z: gZ})
+    fast, stock = (theano.function([X, W, gZ], outputs, mode=mode) for mode in (FUSED, STOCK))
+    assert {op for op in FUSED_OPS if any(isinstance(o, op) for o in ops(fast))} == set(FUSED_OPS)
+    assert sum(isinstance(op, ConvPool) for op in ops(fast)) == 1 and not is_fused(stock)
+    return fast, stock
+
+
+def whole(rng, shape, dtype, limit=3):
+    """Small whole numbers: sums are exact whatever their order, and maxima tie all the time."""
+    return rng.randint(-limit, limit + 1, shape).astype(dtype)
+
+
+def shape_of_z(stock, X, W, dtype='float32'):
+    """Z's shape, from stock Theano itself."""
+    try:
+        stock(X, W, np.zeros((0,) * 4, dtype))
+    except ValueError:
+        pass
+    return stock.shape(X, W)
+
+
+def check(fast, stock, X, W, gZ, exact):
+    for name, have, want in zip(('Z', 'gW', 'gX'), fast(X, W, gZ), stock(X, W, gZ)):
+        assert have.dtype == want.dtype and have.shape == want.shape, name
+        if exact:
+            np.testing.assert_array_equal(have, want, name)
+        else:
+            scale = max(1, abs(want).max()) if want.size else 1
+            rounding = 200 * np.finfo(want.dtype).eps * scale
+            np.testing.assert_allclose(have, want, 0, rounding, err_msg=name)
+
+
+def z_shape(X, W, ds, stride=None, pad=(0, 0), ignore_border=False, border_mode='valid', **_):
+    Y = theano.tensor.nnet.abstract_conv.get_conv_output_shape(X, W, border_mode, (1, 1))
+    return tuple(int(n) for n in theano.tensor.signal.pool.Pool.out_shape(
+        Y, ds, ignore_border, stride or ds, pad))
+
+
+# Everything here is a constant of the C code, so that each line is compiled anew; sizes are not.
+GEOMETRIES = [
+    dict(ds=(2, 2)),
+    dict(ds=(3, 2), filter_flip=False, dtype='float64'),
+    dict(ds=(2, 3), ignore_border=True, border_mode='half'),
+    dict(ds=(3, 3), stride=(1, 2), border_mode='full'),
+    dict(ds=(2, 2), stride=(3, 1), border_mode=(1, 2), dtype='float64'),
+    dict(ds=(3, 4), stride=(2, 3), pad=(2, 1), ignore_border=True, border_mode=((0, 2), (1, 0))),
+    dict(ds=(7, 6), border_mode='half', filter_flip=False),
+]
+
+
+@pytest.mark.parametrize('geometry', GEOMETRIES, ids=str)
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_sizes(geometry, data):
+    fast, stock = functions(**geometry)
+    size = functools.partial(st.integers, 1)
+    B, Xnch, Wnch = data.draw(st.tuples(st.integers(0, 4), size(4), size(20)))
+    Wrow, Wcol = data.draw(st.tuples(size(5), size(5)))
+    Xrow, Xcol = data.draw(st.tuples(st.integers(Wrow, 17), st.integers(Wcol, 17)))
+    X, W = (B, Xnch, Xrow, Xcol), (Wnch, Xnch, Wrow, Wcol)
+    Z = z_shape(X, W, **geometry)
+    rng = np.random.RandomState(data.draw(st.integers(0, 99)))
+    dtype = geometry.get('dtype', 'float32')
+    check(fast, stock, *[whole(rng, shape, dtype) for shape in (X, W, Z)], exact=True)
+    check(fast, stock, *[rng.randn(*shape).astype(dtype) for shape in (X, W, Z)], exact=False)
+
+
+ARTICLE = [((1, 28, 28), 16, (2, 2)), ((1, 28, 28), 64, (4, 4)), ((16, 12, 12), 16, (2, 2)),
+           ((16, 6, 6), 16, (4, 4))]
+KNOWN = [((3, 9, 11), 5, (3, 2)), ((2, 12, 12), 32, (2, 2))]
+
+
+@pytest.mark.parametrize('image, Wnch, ds', ARTICLE + KNOWN, ids=str)
+def test_known_sizes(image, Wnch, ds, rng):
+    W = (Wnch, image[0], 5, 5)
+    fast, stock = functions(ds, input_shape=(100,) + image, filter_shape=W)
+    for B in (100, 7, 1, 0):            # 100 is what the graph says; a last minibatch is smaller
+        X = (B,) + image
+        Z = z_shape(X, W, ds)
+        check(fast, stock, *[whole(rng, shape, 'float32') for shape in (X, W, Z)], exact=True)
+        check(fast, stock, *[rng.randn(*shape).astype('float32') for shape in (X, W, Z)], exact=False)
+
+
+def test_gradients_by_finite_differences(float64, rng):
+    def Z(X, W):
+        return pool_2d(conv2d(X, W, border_mode='full'), (3, 3), False, (1, 2))
+    T.verify_grad(Z, [rng.randn(2, 3, 5, 4), rng.randn(3, 3, 3, 2)], rng=rng, mode=FUSED)
+
+
+@pytest.mark.parametrize('where', ['X', 'W', 'gZ'])
+@pytest.mark.parametrize('value', [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize('sizes', [{}, dict(input_shape=(None, 1, 28, 28), filter_shape=(16, 1, 5, 5)),
+                                   dict(input_shape=(None, 16, 12, 12), filter_shape=(16, 16, 5, 5))], ids=str)
+def test_nan_and_inf_travel_as_in_stock_theano(where, value, sizes, rng):
+    fast, stock = functions((2, 2), **sizes)
+    X = (3,) + sizes.get('input_shape', (0, 2, 9, 8))[1:]
+    W = sizes.get('filter_shape', (5, 2, 3, 3))
+    arrays = dict(zip(('X', 'W', 'gZ'), (whole(rng, s, 'float32') for s in (X, W, z_shape(X, W, (2, 2))))))
+    a = arrays[where]
+    a[tuple(rng.randint(0, n) for n in a.shape)] = value
+    for have, want in zip(fast(*arrays.values()), stock(*arrays.values())):
+        np.testing.assert_array_equal(have, want)
+
+
+def test_array_layouts(rng):
+    fast, stock = functions((2, 2))
+    X, W = (3, 2, 9, 8), (5, 2, 3, 3)
+    X, W, gZ = (whole(rng, s, 'float32') for s in (X, W, z_shape(X, W, (2, 2))))
+
+    def strided(a):
+        b = np.zeros(tuple(2 * n for n in a.shape), a.dtype)[::2, ::-2, 1::2, ::2]
+        b[:] = a
+        return b
+
+    def fortran(a):
+        return np.asfortranarray(a)
+
+    def read_only(a):
+        a = a.copy()
+        a.flags.writeable = False
+        return a
+
+    for layout in (strided, fortran, read_only):
+        arrays = [layout(a) for a in (X, W, gZ)]
+        check(fast, stock, *arrays, exact=True)
+        for a, b in zip(arrays, (X, W, gZ)):
+            np.testing.assert_array_equal(a, b)         # inputs are left as they were
+
+
+@pytest.mark.parametrize('X, W, gZ, message', [
+    ((2, 3, 9, 9), (5, 2, 3, 3), (2, 5, 4, 4), 'images shape: 2 x 3 x 9 x 9\n  filters shape: 5 x 2 x 3 x 3'),
+    ((2, 2, 9, 2), (5, 2, 3, 3), (2, 5, 4, 1), 'images shape: 2 x 2 x 9 x 2\n  filters shape: 5 x 2 x 3 x 3'),
+    ((2, 2, 9, 9), (5, 2, 3, 3), (2, 5, 3, 4), r'gradient shape: 2 x 5 x 3 x 4 \(expected 2 x 5 x 4 x 4\)'),
+    ((2, 2, 9, 9), (5, 2, 3, 3), (1, 5, 4, 4), r'gradient shape: 1 x 5 x 4 x 4 \(expected 2 x 5 x 4 x 4\)')])
+def test_wrong_shapes(X, W, gZ, message):
+    fast, stock = functions((2, 2))
+    with pytest.raises(ValueError, match=message):
+        fast(*[np.zeros(s, 'float32') for s in (X, W, gZ)])
+
+
+def test_shapes_other_than_promised():
+    fast, _ = functions((2, 2), input_shape=(None, 16, 12, 12), filter_shape=(16, 16, 5, 5))
+    with pytest.raises(ValueError, match='images shape: 2 x 16 x 13 x 12\n.*\n.*compiled for .* 16 x 12 x 12'):
+        fast(*[np.zeros(s, 'float32') for s in ((2, 16, 13, 12), (16, 16, 5, 5), (2, 16, 5, 4))])
+
+
+def test_same_bits_with_any_number_of_threads(rng):
+    library = ctypes.util.find_library('gomp') or 'libgomp.so.1'
+    try:
+        set_threads = ctypes.CDLL(library).omp_set_num_threads
+    except OSError:
+        pytest.skip('no libgomp to set the number of threads with')
+    before = ctypes.CDLL(library).omp_get_max_threads()
+    for image, Wnch, ds in ARTICLE:
+        W = (Wnch, image[0], 5, 5)
+        fast, _ = functions(ds, input_shape=(100,) + image, filter_shape=W)
+        arrays = [rng.randn(*s).astype('float32') for s in ((100,) + image, W, z_shape((100,) + image, W, ds))]
+        try:
+            results = []
+            for threads in (1, 2, 3):
+                set_threads(threads)
+                results.append(fast(*arrays))
+        finally:
+            set_threads(before)
+        for one, *more in zip(*results):
+            assert all(one.tobytes() == other.tobytes() for other in more)
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_plain_code_without_vectors_and_threads(dtype, rng):
+    """The same Ops, compiled without vectors and without OpenMP."""
+    X, W, gZ = (T.TensorType(dtype, (False,) * 4)() for _ in range(3))
+    geometry = dict(border_mode='half', flip=True, ds=(2, 2), stride=(2, 2), pad=(0, 0), ignore_border=False,
+                    imshp=(None, 2, 9, 12), kshp=(5, 2, 3, 3), plain=True, openmp=False)
+    Z, winners = ConvPool(with_winners=True, **geometry)(X, W)
+    gW = ConvPoolGradW(**geometry)(X, gZ, winners, W.shape[2:])
+    gX = ConvPoolGradX(**geometry)(W, gZ, winners, X.shape[2:])
+    plain = theano.function([X, W, gZ], [Z, gW, gX])
+    _, stock = functions((2, 2), border_mode='half', dtype=dtype)
+    shapes = (3, 2, 9, 12), (5, 2, 3, 3), (3, 5, 5, 6)
+    check(plain, stock, *[whole(rng, s, dtype) for s in shapes], exact=True)
+    check(plain, stock, *[rng.randn(*s).astype(dtype) for s in shapes], exact=False)
+
+
+def test_memory_does_not_grow(rng):
+    fast, _ = functions((2, 2))
+    batches = [[rng.randn(*s).astype('float32') for s in ((B, 1, 6, 6), (3, 1, 3, 3), (B, 3, 2, 2))]
+               for B in (1, 5)]
+    batches += [[a[:, :, ::-1] for a in batches[1]]]
+
+    def run(n):
+        for _ in range(n):
+            for arrays in batches:
+                fast(*arrays)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    before = run(1000)
+    assert run(30000) - before < 4000                   # kilobytes, on Linux
+
+
+def parts(**kwargs):
+    X, W = T.tensor4('X'), T.tensor4('W')
+    return X, W, conv2d(X, W, **kwargs)
+
+
+def stays_stock(case):
+    X, W, Y = parts()
+    if case == 'strided':
+        X, W, Y = parts(subsample=(2, 1))
+    if case == 'dilated':
+        X, W, Y = parts(filter_dilation=(1, 2))
+    if case == 'grouped':
+        X, W, Y = parts(num_groups=2)
+    mode = dict(average='average_inc_pad', sum='sum').get(case, 'max')
+    ds = T.ivector('ds') if case == 'window given at run time' else (2, 2)
+    Z = pool_2d(T.nnet.relu(Y) if case == 'something between' else Y, ds, False, mode=mode)
+    outputs = [Z] + T.grad(Z.sum(), [X, W])
+    if case == 'feature map used elsewhere':
+        outputs += [Y.sum(axis=(2, 3))]
+    if case == 'feature map is an output':
+        outputs += [Y]
+    if case == 'pooled twice':
+        outputs += [pool_2d(Y, (3, 3), False)]
+    return theano.function([X, W] + [ds] * isinstance(ds, theano.Variable), outputs, mode=FUSED)
+
+
+@pytest.mark.parametrize('case', [
+    'strided', 'dilated', 'grouped', 'average', 'sum', 'something between', 'window given at run time',
+    'feature map used elsewhere', 'feature map is an output', 'pooled twice'])
+def test_left_alone(case, rng):
+    f = stays_stock(case)
+    assert not is_fused(f)
+    Xnch = 2 if case == 'grouped' else 1
+    f(whole(rng, (2, Xnch, 9, 9), 'float32'), whole(rng, (4, 1, 3, 3), 'float32'),
+      *[np.array([2, 2], 'int32')] * (case == 'window given at run time'))
+
+
+def test_left_alone_where_asked_to(rng):
+    X, W, Y = parts()
+    Z = pool_2d(Y, (2, 2), False)
+    assert is_fused(theano.function([X, W], Z, mode=FUSED))
+    assert not is_fused(theano.function([X, W], Z, mode=STOCK))
+    with theano.change_flags(cxx=''):
+        assert not fused.rewrite.conv_pool_fusion.transform(Z.owner)
+    Z3 = T.signal.pool.pool_3d(Y, (2, 2, 2), False)
+    assert not is_fused(theano.function([X, W], Z3, mode=FUSED))
+
+
+def test_winners_only_where_gradients_want_them():
+    X, W, Y = parts()
+    Z = pool_2d(Y, (2, 2), False)
+    f = theano.function([X, W], Z, mode=FUSED)
+    g = theano.function([X, W], [Z, T.grad(Z.sum(), W)], mode=FUSED)
+    assert [op.with_winners for op in ops(f) + ops(g) if isinstance(op, ConvPool)] == [False, True]
+    assert not any(isinstance(op, ConvPoolGradX) for op in ops(g))
+
+
+def test_gradients_of_gradients(rng):
+    X, W, Y = parts()
+    Z = pool_2d(Y, (2, 2), False)
+    gW = T.grad((Z ** 2).sum(), W)
+    outputs = [gW] + T.grad((gW ** 2).sum(), [X, W])
+    fast, stock = (theano.function([X, W], outputs, mode=mode) for mode in (FUSED, STOCK))
+    arrays = whole(rng, (2, 1, 7, 7), 'float32'), whole(rng, (3, 1, 3, 3), 'float32')
+    for have, want in zip(fast(*arrays), stock(*arrays)):
+        np.testing.assert_array_equal(have, want)
+
+
+def test_broadcastable_images_and_filters(rng):
+    X = T.TensorType('float32', (True, True, False, False))()
+    W = T.TensorType('float32', (True, True, False, False))()
+    Z = pool_2d(conv2d(X, W), (2, 2), False)
+    outputs = [Z] + T.grad((Z ** 2).sum(), [X, W])
+    fast, stock = (theano.function([X, W], outputs, mode=mode) for mode in (FUSED, STOCK))
+    assert is_fused(fast)
+    arrays = whole(rng, (1, 1, 7, 7), 'float32'), whole(rng, (1, 1, 3, 3), 'float32')
+    for have, want in zip(fast(*arrays), stock(*arrays)):
+        np.testing.assert_array_equal(have, want)
+
+
+def test_shapes_need_no_computation():
+    X, W, Y = parts(border_mode='half')
+    Z = pool_2d(Y, (2, 2), False)
+    f = theano.function([X, W], Z.shape, mode=FUSED)
+    assert not is_fused(f)
+    assert tuple(f(np.zeros((2, 1, 9, 8), 'float32'), np.zeros((4, 1, 3, 3), 'float32'))) == (2, 4, 5, 4)
+
+
+def test_stack_traces_and_pickles(rng):
+    X, W, Y = parts()
+    f = theano.function([X, W], pool_2d(Y, (2, 2), False), mode=FUSED)
+    node, = (node for node in f.maker.fgraph.toposort() if isinstance(node.op, ConvPool))
+    assert any('test_fused' in frame[0] for trace in node.outputs[0].tag.trace for frame in trace)
+    arrays = rng.randn(2, 1, 9, 9).astype('float32'), rng.randn(4, 1, 3, 3).astype('float32')
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(f))(*arrays), f(*arrays))
+
+
+def test_several_ops_in_one_module(rng):
+    """Theano's 'c' linker compiles a whole graph at once."""
+    X, W, gZ = T.tensor4s(3)
+    Z = pool_2d(conv2d(X, W), (2, 2), False)
+    Z2 = pool_2d(conv2d(Z, W), (3, 3), False)
+    f = theano.function([X, W], [Z2], mode=FUSED.clone(linker='c'))
+    stock = theano.function([X, W], [Z2], mode=STOCK)
+    arrays = whole(rng, (2, 1, 12, 12), 'float32'), whole(rng, (1, 1, 3, 3), 'float32')
+    np.testing.assert_array_equal(f(*arrays)[0], stock(*arrays)[0])
