@@ -10,6 +10,7 @@ import numpy as np
 import theano
 import theano.tensor as T
 
+import fused  # noqa: F401  compiles conv2d + pool_2d to one Op; without this line, stock Theano
 from nnet import momentum_updates, velocities_at_rest
 
 LARGE = 1000                       # examples evaluated at once
