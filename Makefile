@@ -1,6 +1,7 @@
 # make         sets up .venv and trains the default net        make ARGS="W1nch=64 nepoch=10"
 # make setup   sets up .venv alone                             make test    sets up and runs the tests
 # make extras  adds IPython, tqdm and matplotlib               make doctor  prints what Theano runs on
+# make peers   sets up PyTorch, TensorFlow and JAX, each in an environment of its own, for experiments/bench.py
 
 PYTHONS = python3.11 python3.10 python3.9 python3.8 python3
 FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 11))
@@ -50,4 +51,17 @@ clean:
 	@$(PIP) -r requirements-test.txt
 	@touch $@
 
-.PHONY: run test doctor setup extras clean
+PEERS = torch tensorflow jax
+PEER_PYTHONS = python3.11 python3.12 python3.13
+
+peers: $(PEERS:%=.venv-%/ready)
+
+.venv-%/ready: experiments/peers/requirements-%.txt
+	@for python in $(PEER_PYTHONS); do $$python -c 'import ensurepip' 2>/dev/null && break; python=; done; \
+	echo "setting up .venv-$* with $${python:-uv}"; \
+	if [ -n "$$python" ]; then $$python -m venv --clear .venv-$*; \
+	else rm -rf .venv-$* && uv venv --quiet --seed --python 3.11 .venv-$*; fi && \
+	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $< && touch $@ || { \
+	  echo "$* cannot be installed here: experiments/bench.py leaves it out"; rm -rf .venv-$*; }
+
+.PHONY: run test doctor setup extras clean peers
