@@ -46,6 +46,13 @@ def test_the_same_seed_prints_the_same_log_and_another_one_does_not(folder):
     assert logs[0] == logs[1] != logs[2]
 
 
+@pytest.mark.parametrize('hidden', ['conv-conv', 'conv-full'])
+def test_the_log_does_not_depend_on_the_number_of_threads(folder, hidden):
+    logs = {run_script('data=' + folder, 'hidden=' + hidden, 'W2dim=(2,2)', 'H2=50', 'afunc1=ReLu', *SMALL,
+                       OMP_NUM_THREADS=str(threads)).stdout for threads in (1, 2, 3)}
+    assert len(logs) == 1 and logs.pop().count('\n') > 8
+
+
 @pytest.mark.parametrize('arguments, line', [
     (['W1dim=(13,5)'], 'layer 1: Wrow = 13 exceeds Xrow = 12'),
     (['hidden=conv-conv'], 'layer 2: Wrow = 5 exceeds Xrow = 4'),
@@ -131,7 +138,7 @@ def test_ipython_session(ipython, folder):
     assert 'eta = -1: must be a finite number above 0' in wrong and 'Traceback' not in wrong
 
     ipython.sendline(run + 'nepoch=1000000')
-    ipython.expect(r'\n0 [\d.]+ ')
+    ipython.expect(r'[\r\n]0 [\d.]+ ')
     time.sleep(1)
     ipython.sendintr()
     ipython.expect(r'stopped by Ctrl-C after epoch \d+, minibatch \d of 5')

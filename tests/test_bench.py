@@ -1,0 +1,42 @@
+"""The bench as its users run it, on a few minibatches of drawn digits and without peers; how it derives and decides."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import ROOT, run_script
+
+BENCH = os.path.join('experiments', 'bench.py')
+sys.path.insert(0, os.path.join(ROOT, 'experiments'))
+import bench  # noqa: E402
+
+QUICK = ['net=conv16-ds4', 'repeats=1', 'part=5', 'threads=1', 'data=drawn']
+
+
+def test_figures_have_the_promised_form(tmp_path):
+    run = run_script('peers=none', 'json=%s' % (tmp_path / 'figures'), 'markdown=%s' % (tmp_path / 'table'), *QUICK,
+                     script=BENCH)
+    assert run.returncode == 0, run.stderr
+    figures = json.loads((tmp_path / 'figures').read_text())
+    assert figures['threads'] == 1 and figures['peak_gflops'] > 1
+    assert list(figures['nets']) == ['conv16-ds4']
+    seconds = figures['nets']['conv16-ds4']['seconds_per_epoch']
+    assert list(seconds) == ['project'] and seconds['project'] > 0
+    assert set(figures['nets']['conv16-ds4']['gflops']) == {'conv_forward', 'conv_backward', 'step'}
+    text = (tmp_path / 'table').read_text()
+    assert text in run.stdout and '| conv16-ds4 | 34.0 | %.2f |' % seconds['project'] in text
+
+
+@pytest.mark.parametrize('arguments, words', [
+    (['net=conv16-d2'], 'did you mean conv16-ds2?'), (['peers=pytorch'], 'did you mean torch?'), (['repeat=3'], 'did you mean repeats?'),
+    (['repeats=0'], 'repeats = 0: must be a whole number from 1 to 1000'), (['threads=many'], 'threads = many: must be'),
+    (['part=501'], 'part = 501: must be a whole number from 1 to 500'), (['json=/no/such/folder/x'], 'no such folder'), (['quick'], 'must be name=value'),
+    (['net='], 'net = : no such name')])
+def test_wrong_arguments_end_with_one_line(arguments, words):
+    run = run_script(*arguments, script=BENCH)
+    assert run.returncode == 2 and run.stdout == ''
+    assert words in run.stderr and run.stderr.count('\n') == 1
