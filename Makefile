@@ -26,11 +26,13 @@ clean:
 	rm -rf .venv
 
 # A stamp is written last: what was interrupted is begun again.
-.venv/ready: requirements.txt Makefile
+.venv/ready: requirements.txt
 	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
 	  echo "no C++ compiler: apt-get install g++, dnf install gcc-c++, or xcode-select --install"; exit 1; }
 	@for python in $(PYTHONS); do $$python -c '$(FITS)' 2>/dev/null && break; python=; done; \
-	if [ -n "$$python" ]; then \
+	if .venv/bin/python -c '$(FITS)' 2>/dev/null; then \
+	  echo "bringing .venv up to date"; \
+	elif [ -n "$$python" ]; then \
 	  header=`$$python -c '$(HEADER)'`; \
 	  [ -e "$$header" ] || { echo "no $$header: apt-get install python3-dev, or dnf install python3-devel"; exit 1; }; \
 	  echo "setting up .venv with $$python"; \

@@ -16,6 +16,14 @@ def stop(message, status=2):
     sys.exit(status)
 
 
+def ctrl_c_in_one_line(kind, error, traceback):
+    """For sys.excepthook: Ctrl-C, where nothing else sees to it, is a line; other errors are as ever."""
+    if issubclass(kind, KeyboardInterrupt):
+        print('stopped by Ctrl-C', file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
 @contextlib.contextmanager
 def named(where):
     """Turns a ValueError inside the block, a layer that cannot be, into one line that says where."""
@@ -77,9 +85,11 @@ def override(settings, arguments):
                 argument, 'must be name=value' if not equals else
                 'no hyperparameter of this name' + (', did you mean %s?' % near[0] if near else ''), ', '.join(ALLOWED)))
         try:
-            settings[name] = ast.literal_eval(text)
+            value = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            settings[name] = text
+            value = text
+        settings[name] = text if isinstance(settings[name], str) and not isinstance(value, str) else value
+    sys.excepthook = ctrl_c_in_one_line
     for name, (allowed, words) in ALLOWED.items():
         try:
             fits = allowed(settings[name])

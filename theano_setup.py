@@ -79,6 +79,7 @@ def set_up():
     # Two pools of threads on the same cores are slower than one thread. OpenMP has the cores,
     # BLAS is called from within; one BLAS thread also makes the sums independent of their number.
     os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
+    os.environ.setdefault('MKL_NUM_THREADS', '1')
 
     user = user_options()
     defaults = {'floatX': 'float32', 'openmp': 'True', 'allow_gc': 'False'}   # keep temporaries: no page faults

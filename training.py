@@ -143,7 +143,8 @@ class Progress:
 
     def __init__(self, nepoch, nbatch):
         self.nepoch, self.nbatch, self.bar, self.last = nepoch, nbatch, None, 0
-        self.terminal = sys.stderr is not None and sys.stderr.isatty()
+        notebook = type(sys.stderr).__module__ == 'ipykernel.iostream'
+        self.terminal = notebook or sys.stderr is not None and sys.stderr.isatty()
         if self.terminal:
             try:
                 from tqdm import tqdm

@@ -24,6 +24,19 @@ def test_the_script_has_every_hyperparameter_and_its_defaults_are_the_articles_f
     assert {name: settings[name] for name in article} == article
 
 
+def test_activation_functions_are_those_of_the_layers():
+    import nnet
+    assert set(hyperparameters.AFUNC) == set(nnet.AFUNC) - {'softmax'}
+
+
+def test_a_folder_may_have_a_number_for_a_name(tmp_path, monkeypatch):
+    (tmp_path / '123').mkdir()
+    monkeypatch.chdir(tmp_path)
+    settings = defaults()
+    hyperparameters.override(settings, ['data=123', "hidden='full'"])
+    assert settings['data'] == '123' and settings['hidden'] == 'full'
+
+
 def test_arguments_replace_values():
     settings = defaults()
     hyperparameters.override(settings, ['W1nch=64', 'ds1=(4,4)', 'hidden=conv-full', 'seed=3', 'eta=1', 'withBias=True',
@@ -41,7 +54,7 @@ def test_arguments_replace_values():
     ('data=', "data = '': must be 'auto'"),
     ('data=a\0b', "data = 'a\\x00b': must be 'auto'"),
     ('hidden=full-conv', "hidden = 'full-conv': must be one of conv, conv-conv, conv-full, full, full-full"),
-    ('hidden=[]', 'hidden = []: must be one of'),
+    ('hidden=[]', "hidden = '[]': must be one of"),
     ('W1dim=5', 'W1dim = 5: must be two whole numbers of at least 1, such as (5,5)'),
     ('W1dim=(5,)', 'W1dim = (5,): must be two'),
     ('W2dim=(0,5)', 'W2dim = (0, 5): must be two'),

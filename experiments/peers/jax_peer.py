@@ -1,0 +1,96 @@
+"""JAX as a contender.
+
+Choice: a jitted 'step', or all steps of the 'epoch' jitted; feature maps 'NHWC' or 'NCHW'; 'reshape' pools by
+reshaping and max rather than reduce_window; 'patches' (NHWC) convolves by slices and a matrix product.
+"""
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import protocol
+
+AFUNC = {'linear': lambda Z: Z, 'ReLu': jax.nn.relu, 'softmax': lambda Z: Z}      # softmax is part of the cost
+
+
+class Jax:
+    version = 'jax ' + jax.__version__
+
+    def __init__(self, X, t, params, job):
+        self.layers, self.words, self.eta, self.mu = job['layers'], job['choice'].split(), job['eta'], job['mu']
+        self.initial = protocol.unflipped(self.layers, params)
+        self.form, self.row = ('NCHW', 'OIHW', 'NCHW'), 2
+        if 'NHWC' in self.words:
+            self.form, self.row = ('NHWC', 'HWIO', 'NHWC'), 1
+            self.initial = [[p.transpose(2, 3, 1, 0) if p.ndim == 4 else p for p in P]
+                            for P in protocol.rows_channels_last(self.layers, self.initial)]
+            X = X.transpose(0, 2, 3, 1)
+        self.X, self.t, self.steps = jnp.array(X), jnp.array(t), len(X) // job['batchsize']
+        self.jit_step = jax.jit(self.step, donate_argnums=0)
+        self.jit_epoch = jax.jit(self.epoch, donate_argnums=0)
+        self.jit_loss = jax.jit(self.loss)
+        self.reset()
+
+    def reset(self):
+        params = jax.tree.map(jnp.array, self.initial)
+        self.state = params, jax.tree.map(jnp.zeros_like, params)
+
+    def conv(self, X, W):
+        if 'patches' not in self.words:
+            return jax.lax.conv_general_dilated(X, W, (1, 1), 'VALID', dimension_numbers=self.form)
+        Wrow, Wcol, Xnch, Wnch = W.shape
+        Yrow, Ycol = X.shape[1] - Wrow + 1, X.shape[2] - Wcol + 1
+        patches = jnp.concatenate([X[:, r:r + Yrow, c:c + Ycol] for r in range(Wrow) for c in range(Wcol)], 3)
+        return (patches.reshape(-1, Wrow * Wcol * Xnch) @ W.reshape(-1, Wnch)).reshape(-1, Yrow, Ycol, Wnch)
+
+    def pool(self, Y, ds):
+        before, after = Y.shape[:self.row], Y.shape[self.row + 2:]
+        if 'reshape' not in self.words:
+            window = (1,) * self.row + tuple(ds) + (1,) * len(after)
+            return jax.lax.reduce_window(Y, -jnp.inf, jax.lax.max, window, window, 'SAME')
+        row, col = (-(-Y.shape[self.row + n] // ds[n]) for n in (0, 1))
+        border = [(0, row * ds[0] - Y.shape[self.row]), (0, col * ds[1] - Y.shape[self.row + 1])]
+        Y = jnp.pad(Y, [(0, 0)] * self.row + border + [(0, 0)] * len(after), constant_values=-jnp.inf)
+        return Y.reshape(before + (row, ds[0], col, ds[1]) + after).max((self.row + 1, self.row + 3))
+
+    def loss(self, params, X, t):
+        Z = X
+        for layer, P in zip(self.layers, params):
+            if layer['kind'] == 'conv':
+                Z = self.pool(self.conv(Z, P[0]), layer['ds'])
+            else:
+                Z = Z.reshape(len(Z), -1) @ P[0] + P[1]
+            Z = AFUNC[layer['afunc']](Z)
+        return -jnp.take_along_axis(jax.nn.log_softmax(Z), t[:, None], 1).mean()
+
+    def step(self, state, X, t, index):
+        params, velocities = state
+        cost, grads = jax.value_and_grad(self.loss)(params, X[index], t[index])
+        velocities = jax.tree.map(lambda v, g: self.mu * v - (1 - self.mu) * self.eta * g, velocities, grads)
+        return (jax.tree.map(jnp.add, params, velocities), velocities), cost
+
+    def epoch(self, state, X, t, order, n):
+        def body(k, carry):
+            state, cost = self.step(carry[0], X, t, order[k])
+            return state, carry[1] + cost
+        return jax.lax.fori_loop(0, n, body, (state, jnp.float32(0)))
+
+    def train(self, order):
+        if 'epoch' in self.words:
+            rest = np.zeros((self.steps - len(order), order.shape[1]), 'int32')      # one shape, one compilation
+            self.state, total = self.jit_epoch(self.state, self.X, self.t, np.concatenate([order, rest]), len(order))
+        else:
+            costs = []
+            for index in order:
+                self.state, cost = self.jit_step(self.state, self.X, self.t, index)
+                costs.append(cost)
+            total = sum(map(float, costs))
+        jax.block_until_ready(self.state)
+        return total / len(order)
+
+    def cost(self):
+        starts = range(0, len(self.X), 1000)
+        return sum(float(self.jit_loss(self.state[0], self.X[n:n + 1000], self.t[n:n + 1000])) for n in starts) / len(starts)
+
+
+if __name__ == '__main__':
+    protocol.serve(Jax)

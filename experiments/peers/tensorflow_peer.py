@@ -1,0 +1,84 @@
+"""TensorFlow as a contender.
+
+Choice: a tf.function of a 'step', or of all steps of the 'epoch'; 'inter-op' runs operations beside each other;
+'jit_compile' compiles by XLA; 'reshape' pools by reshaping and reduce_max. Feature maps have channels last.
+"""
+import os
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+import tensorflow as tf  # noqa: E402
+
+import protocol  # noqa: E402
+
+AFUNC = {'linear': lambda Z: Z, 'ReLu': tf.nn.relu, 'softmax': lambda Z: Z}       # softmax is part of the cost
+
+
+class TensorFlow:
+    version = 'tensorflow ' + tf.__version__
+
+    def __init__(self, X, t, params, job):
+        self.words = job['choice'].split()
+        tf.config.threading.set_intra_op_parallelism_threads(job['threads'])
+        tf.config.threading.set_inter_op_parallelism_threads(job['threads'] if 'inter-op' in self.words else 1)
+        self.layers, self.eta, self.mu = job['layers'], job['eta'], job['mu']
+        params = protocol.rows_channels_last(self.layers, protocol.unflipped(self.layers, params))
+        self.initial = [[p.transpose(2, 3, 1, 0) if p.ndim == 4 else p for p in P] for P in params]
+        self.X, self.t = tf.constant(X.transpose(0, 2, 3, 1)), tf.constant(t)
+        self.params = [[tf.Variable(p) for p in P] for P in self.initial]
+        self.velocities = [tf.Variable(tf.zeros_like(p)) for P in self.params for p in P]
+
+        def compiled(function, *shape):
+            return tf.function(function, [tf.TensorSpec(shape, tf.int32)], jit_compile='jit_compile' in self.words)
+
+        self.compiled_step = compiled(self.step, job['batchsize'])
+        self.compiled_epoch = compiled(self.epoch, None, job['batchsize'])
+        self.compiled_loss = tf.function(self.loss)
+
+    def reset(self):
+        for W, initial, v in zip(tf.nest.flatten(self.params), tf.nest.flatten(self.initial), self.velocities):
+            W.assign(initial)
+            v.assign(tf.zeros_like(v))
+
+    def pool(self, Y, ds):
+        if 'reshape' not in self.words:
+            return tf.nn.max_pool2d(Y, ds, ds, 'SAME')
+        (row, col, channels), (ds0, ds1) = Y.shape[1:], ds
+        Y = tf.pad(Y, [(0, 0), (0, -row % ds0), (0, -col % ds1), (0, 0)], constant_values=float('-inf'))
+        return tf.reduce_max(tf.reshape(Y, (-1, -(-row // ds0), ds0, -(-col // ds1), ds1, channels)), (2, 4))
+
+    def loss(self, X, t):
+        Z = X
+        for layer, P in zip(self.layers, self.params):
+            if layer['kind'] == 'conv':
+                Z = self.pool(tf.nn.conv2d(Z, P[0], 1, 'VALID'), layer['ds'])
+            else:
+                Z = tf.matmul(tf.reshape(Z, (-1, layer['Wshape'][0])), P[0]) + P[1]
+            Z = AFUNC[layer['afunc']](Z)
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(t, Z))
+
+    def step(self, index):
+        with tf.GradientTape() as tape:
+            cost = self.loss(tf.gather(self.X, index), tf.gather(self.t, index))
+        params = tf.nest.flatten(self.params)
+        for W, v, g in zip(params, self.velocities, tape.gradient(cost, params)):
+            W.assign_add(v.assign(self.mu * v - (1 - self.mu) * self.eta * g))
+        return cost
+
+    def epoch(self, order):
+        total = tf.constant(0.)
+        for index in order:                                # a loop of the graph, not of Python
+            total += self.step(index)
+        return total
+
+    def train(self, order):
+        if 'epoch' in self.words:
+            return self.compiled_epoch(order) / len(order)
+        return sum([self.compiled_step(index) for index in tf.constant(order)]) / len(order)
+
+    def cost(self):
+        starts = range(0, len(self.X), 1000)
+        return sum(float(self.compiled_loss(self.X[n:n + 1000], self.t[n:n + 1000])) for n in starts) / len(starts)
+
+
+if __name__ == '__main__':
+    protocol.serve(TensorFlow)
