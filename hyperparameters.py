@@ -1,5 +1,6 @@
 """Hyperparameters given as key=value, and every one of them checked before anything slow starts."""
 import ast
+import builtins
 import contextlib
 import difflib
 import math
@@ -11,9 +12,12 @@ AFUNC = ('linear', 'ReLu', 'sigmoid', 'tanh')
 
 
 def stop(message, status=2):
-    """Ends the script with one line on stderr and an exit status: 2 for a wrong setting."""
+    """Ends the script with one line on stderr and an exit status: 2 for a wrong setting.
+
+    In IPython, where nobody asks for the status and another than 0 is shown as a traceback, with 0.
+    """
     print(message, file=sys.stderr)
-    sys.exit(status)
+    sys.exit(0 if hasattr(builtins, 'get_ipython') else status)
 
 
 def ctrl_c_in_one_line(kind, error, traceback):
@@ -82,7 +86,7 @@ def override(settings, arguments):
             near = difflib.get_close_matches(name, ALLOWED, 1, 0.5) or [
                 known for known in ALLOWED if known.lower() == name.lower()]
             stop('%s: %s; known are %s' % (
-                argument, 'must be name=value' if not equals else
+                argument or "''", 'must be name=value' if not equals else
                 'no hyperparameter of this name' + (', did you mean %s?' % near[0] if near else ''), ', '.join(ALLOWED)))
         try:
             value = ast.literal_eval(text)
@@ -90,10 +94,12 @@ def override(settings, arguments):
             value = text
         settings[name] = text if isinstance(settings[name], str) and not isinstance(value, str) else value
     sys.excepthook = ctrl_c_in_one_line
+    if sys.stderr is None:                              # closed: print() would take stdout instead
+        sys.stderr = open(os.devnull, 'w')
     for name, (allowed, words) in ALLOWED.items():
         try:
             fits = allowed(settings[name])
-        except (TypeError, ValueError):                 # an unhashable value, a path with a zero byte
+        except (TypeError, ValueError, OverflowError):  # an unhashable value, a path with a zero byte, 10**400
             fits = False
         if not fits:
             stop('%s = %.200r: must be %s' % (name, settings[name], words))

@@ -87,13 +87,15 @@ def split(arrays, source, NL):
     if X.shape[1:] != XT.shape[1:]:
         raise DataError('%s: train images are %s, t10k images %s' % (source, X.shape[1:], XT.shape[1:]))
     NV = len(X) // 6
-    if NL > len(X) - NV or NV == 0:
+    if NV == 0:
+        raise DataError('%s: %d train images: must be at least 6, the last sixth of which validates' % (source, len(X)))
+    if NL > len(X) - NV:
         raise DataError('NL = %d: %s has %d examples to train (%d less %d to validate)'
                         % (NL, source, len(X) - NV, len(X), NV))
     K = int(t.max()) + 1
-    if K < 2 or tT.max() >= K:
-        raise DataError('%s: labels 0 to %d to train, 0 to %d to test: must be two classes or more, the same in both'
-                        % (source, K - 1, tT.max()))
+    if t.min() == t.max() or tT.max() >= K:
+        raise DataError('%s: labels %d to %d to train, %d to %d to test: must be two classes or more, the same in both'
+                        % (source, t.min(), t.max(), tT.min(), tT.max()))
 
     mean = X[:NL].mean(axis=0, dtype='float64') / 255
 
@@ -185,6 +187,8 @@ def mnist_file(name):
         for path in (os.path.join(folder, name), os.path.join(folder, name + '.gz')):
             if os.path.exists(path):
                 return path
+        if folder == os.environ.get('MNIST_DIR'):
+            print('# no %s or .gz of it in MNIST_DIR (%s)' % (name, folder), file=sys.stderr)
     return download(name)
 
 

@@ -49,6 +49,7 @@ from convnet import ConvLayer  # noqa: E402
 from nnet import FullLayer  # noqa: E402
 
 start = time.time()
+log = []                 # the lines printed, as training goes on
 rng = np.random.RandomState(seed)
 try:
     Xnch, Xrow, Xcol = mnist.image_size(data)
@@ -64,18 +65,24 @@ try:
             layer2 = ConvLayer(layer1.Zrow, layer1.Zcol, layer1.Wnch, *W2dim, W2nch, ds2, afunc2, withBias, Wsigma, rng)
 
     data = mnist.load(data, NL)
-    if hidden in ('conv', 'full'):
-        net = mlp_2layer.Net(layer1, data.K, rng)
-    else:
-        net = mlp_3layer.Net(layer1, layer2, data.K, rng)
+    with hyperparameters.named('softmax layer'):
+        if hidden in ('conv', 'full'):
+            net = mlp_2layer.Net(layer1, data.K, rng)
+        else:
+            net = mlp_3layer.Net(layer1, layer2, data.K, rng)
 
     print('# data: %s' % data.source)
     print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__), flush=True)
-    log = training.train(net, data, eta, mu, batchsize, nepoch, interval, rng)
+    training.train(net, data, eta, mu, batchsize, nepoch, interval, rng, log)
     if 'not MNIST' in data.source:
         print('# data: %s' % data.source)
 except mnist.DataError as error:
     hyperparameters.stop(error)
+except MemoryError as error:
+    hyperparameters.stop('out of memory: %s: lower W1nch, W2nch, H1, H2 or batchsize' % error)
+except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # nobody reads on: what is left goes nowhere
+    hyperparameters.stop('stdout was closed', status=141)
 except training.NotFinite as error:
     hyperparameters.stop(error, status=3)
 except (training.Stopped, KeyboardInterrupt) as error:

@@ -25,16 +25,17 @@ class Stopped(Exception):
     """Ctrl-C was pressed, and training has stopped after a minibatch."""
 
 
-def train(net, data, eta, mu, batchsize, nepoch, interval, rng):
-    """Trains the net for nepoch epochs, printing the error log; returns the log's lines.
+def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None):
+    """Trains the net for nepoch epochs, printing the error log; returns its lines, a list or the one given.
 
     Each epoch uses every training example once, in an order drawn from rng, a numpy RandomState.
     A line is printed before the first epoch, every interval epochs and after the last one.
-    Raises NotFinite within the minibatch whose cost is not finite, Stopped after the minibatch during
-    which Ctrl-C was pressed.
+    Raises NotFinite within the minibatch whose cost is not finite, Stopped after the minibatch, or the
+    batch evaluated, during which Ctrl-C was pressed.
     """
     NL, NV, NT = len(data.tL), len(data.tV), len(data.tT)
-    log = []
+    log = [] if log is None else log
+    functions = compile_net(net, data, eta, mu)
     with ctrl_c() as pressed, Progress(nepoch, -(-NL // batchsize)) as progress:
 
         def say(*columns):
@@ -42,7 +43,6 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng):
             progress.clear()
             print(log[-1], flush=True)
 
-        functions = compile_net(net, data, eta, mu, pressed)
         for line in net.log_header():
             say(line)
         say('### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, NV, data.K, batchsize))
@@ -52,12 +52,12 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng):
                 batches = [order[first:first + batchsize] for first in range(0, NL, batchsize)]
                 train_epoch(functions.update, batches, epoch, pressed, progress)
             if epoch % interval == 0 or epoch == nepoch:
-                cost, error = mean_over(functions.evaluate['L'], NL)
+                cost, error = mean_over(functions.evaluate['L'], NL, pressed)
                 check_finite(cost, 'after epoch %d' % epoch)
-                error_V = mean_over(functions.evaluate['V'], NV)[1]
+                error_V = mean_over(functions.evaluate['V'], NV, pressed)[1]
                 say(epoch, cost, error, error_V)
         say('# NT = %d' % NT)
-        cost_T, error_T = mean_over(functions.evaluate['T'], NT)
+        cost_T, error_T = mean_over(functions.evaluate['T'], NT, pressed)
         say(nepoch, cost_T, error, error_V, error_T)
     return log
 
@@ -77,16 +77,18 @@ def check_finite(cost, where):
         raise NotFinite('the cost is %s %s: lower eta or the initial spread Wsigma' % (cost, where))
 
 
-def mean_over(evaluate, N):
+def mean_over(evaluate, N, pressed=()):
     """(mean cost, error in %) over N examples."""
     sums = np.zeros(2)
     for start in range(0, N, LARGE):
         stop = min(start + LARGE, N)
         sums += (stop - start) * np.array(evaluate(start, stop), 'float64')
+        if pressed:
+            raise Stopped('stopped by Ctrl-C while evaluating')
     return sums[0] / N, 100 * np.round(sums[1]) / N
 
 
-def compile_net(net, data, eta, mu, pressed=()):
+def compile_net(net, data, eta, mu):
     """Theano functions of a net on a data set.
 
     update(index): one step of momentum SGD on the training examples at index, int32 (batchsize,); returns
@@ -102,15 +104,12 @@ def compile_net(net, data, eta, mu, pressed=()):
     slow = threading.Timer(6, print, ['# compiling: the first time takes a minute or so'], {'file': sys.stderr})
     slow.start()
     try:
-        XL, tL = parts['L']
-        update = theano.function([index], cost, updates=momentum_updates(cost, net.params, velocities, eta, mu),
-                                 givens={X: XL[index], t: tL[index]})
-        evaluate = {part: theano.function([start, stop], [cost, error], givens={X: XP[start:stop], t: tP[start:stop]})
-                    for part, (XP, tP) in parts.items()}
-    except Exception:
-        if pressed:                                         # the compiler has had the Ctrl-C, too
-            raise Stopped('stopped by Ctrl-C while compiling')
-        raise
+        with contextlib.redirect_stdout(sys.stderr):        # what Theano prints is not part of the log
+            XL, tL = parts['L']
+            update = theano.function([index], cost, updates=momentum_updates(cost, net.params, velocities, eta, mu),
+                                     givens={X: XL[index], t: tL[index]})
+            evaluate = {part: theano.function([start, stop], [cost, error], givens={X: XP[start:stop], t: tP[start:stop]})
+                        for part, (XP, tP) in parts.items()}
     finally:
         slow.cancel()
     return Functions(update, evaluate, velocities)

@@ -71,6 +71,8 @@ def test_arguments_replace_values():
     ('eta=0', 'eta = 0: must be a finite number above 0'),
     ('eta=1e999', 'eta = inf: must be a finite number above 0'),
     ('eta=nan', "eta = 'nan': must be a finite number above 0"),
+    ('eta=1' + 400 * '0', 'eta = 1000'),
+    ('', "'': must be name=value"),
     ('mu=1', 'mu = 1: must be a number of at least 0 and below 1'),
     ('batchsize=-100', 'batchsize = -100: must be a whole'),
     ('batchsize=50001', 'batchsize = 50001 exceeds NL = 50000'),

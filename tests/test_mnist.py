@@ -112,8 +112,9 @@ def test_a_folder_of_any_size_is_read_split_and_scaled(tmp_path, shape, Xnch, pa
     (lambda X, t, XT, tT: (X, t[:-1], XT, tT), '60 train images, but 59 labels'),
     (lambda X, t, XT, tT: (X, t, XT, tT[:-1]), '12 t10k images, but 11 labels'),
     (lambda X, t, XT, tT: (X, t, XT[:, :4], tT), 'train images are (1, 5, 7), t10k images (1, 4, 7)'),
-    (lambda X, t, XT, tT: (X, t, XT, tT + 1), 'labels 0 to 2 to train, 0 to 3 to test'),
-    (lambda X, t, XT, tT: (X, t * 0, XT, tT * 0), 'labels 0 to 0 to train'),
+    (lambda X, t, XT, tT: (X, t, XT, tT + 1), 'labels 0 to 2 to train, 1 to 3 to test'),
+    (lambda X, t, XT, tT: (X, t * 0 + 7, XT, tT * 0), 'labels 7 to 7 to train, 0 to 0 to test: must be two classes'),
+    (lambda X, t, XT, tT: (X[:5], t[:5], XT, tT), '5 train images: must be at least 6'),
     (lambda X, t, XT, tT: (X[:, 0, 0], t, XT, tT), 'train images have 1 dimensions'),
     (lambda X, t, XT, tT: (X[:50], t[:50], XT, tT), 'NL = 50: '),
 ])
@@ -173,6 +174,7 @@ def mirrors(tmp_path, monkeypatch):
     """A local server of a small data set that passes for MNIST; no MNIST anywhere else."""
     import hashlib
     contents = [idx(array) for array in arrays((28, 28), K=10)]
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, 'request_queue_size', 64)
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Mirror)
     server.daemon_threads = True
     server.files = {name + '.gz': gzip.compress(content) for name, content in zip(NAMES, contents)}
@@ -249,8 +251,9 @@ def test_mnist_dir_comes_first_and_is_checked(mirrors, tmp_path, monkeypatch):
         mnist.load('auto', NL=50)
 
 
-def test_eight_at_once_leave_one_whole_cache(mirrors):
+def test_eight_at_once_leave_one_whole_cache(mirrors, monkeypatch):
     mirrors('good')
+    monkeypatch.setattr(mnist, 'TIMEOUT', (30, 60))                     # none is to fail for a busy machine
     errors = []
 
     def load():

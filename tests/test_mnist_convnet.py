@@ -96,6 +96,37 @@ def test_ctrl_c_is_one_line_and_status_130(folder):
     assert re.search(r'^stopped by Ctrl-C after epoch \d+, minibatch \d of 5\n$', err, re.M) and 'Traceback' not in err
 
 
+@pytest.mark.parametrize('wait, line', [
+    ('# seed', r'^stopped by Ctrl-C$'),                                       # while compiling or about to
+    ('### training', r'^stopped by Ctrl-C while evaluating$'),
+])
+def test_ctrl_c_is_heard_outside_of_minibatches(wait, line):
+    run = subprocess.Popen([sys.executable, 'mnist_convnet.py', 'data=drawn', 'nepoch=0', 'W1nch=64'], cwd=ROOT,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    while not run.stdout.readline().startswith(wait):
+        assert run.poll() is None
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 130 and re.search(line, err, re.M) and 'Traceback' not in err
+
+
+@pytest.mark.parametrize('seconds', [0.1, 0.4, 0.8])
+def test_ctrl_c_while_importing_is_one_line(folder, seconds):
+    run = subprocess.Popen([sys.executable, 'mnist_convnet.py', 'data=' + folder, 'NL=500'], cwd=ROOT,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    time.sleep(seconds)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode in (130, -signal.SIGINT)                            # a shell shows both as 130
+    assert 'Traceback' not in err or 'hyperparameters' not in err             # Python's own start is out of reach
+
+
+def test_a_pipe_that_nobody_reads_is_no_traceback(folder):
+    run = subprocess.run('%s mnist_convnet.py data=%s NL=500 W1nch=4 nepoch=2 interval=1 | head -3' % (sys.executable, folder),
+                         cwd=ROOT, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert run.stdout.count('\n') == 3 and 'Traceback' not in run.stderr and 'Exception' not in run.stderr
+
+
 def test_nothing_but_the_log_on_stdout_and_no_bar_where_there_is_no_terminal(folder):
     run = run_script('data=' + folder, *SMALL)
     assert all(re.match(r'#|\d+ ', line) for line in run.stdout.split('\n')[:-1])
@@ -135,7 +166,7 @@ def test_ipython_session(ipython, folder):
     assert '(4, 1, 5, 5)' in prompt(ipython, 'net.layer1.W.get_value().shape')
 
     wrong = prompt(ipython, run + 'eta=-1')
-    assert 'eta = -1: must be a finite number above 0' in wrong and 'Traceback' not in wrong
+    assert '\neta = -1: must be a finite number above 0' in wrong and 'Error' not in wrong and 'Traceback' not in wrong
 
     ipython.sendline(run + 'nepoch=1000000')
     ipython.expect(r'[\r\n]0 [\d.]+ ')
@@ -143,8 +174,9 @@ def test_ipython_session(ipython, folder):
     ipython.sendintr()
     ipython.expect(r'stopped by Ctrl-C after epoch \d+, minibatch \d of 5')
     ipython.expect(r'In \[\d+\]: ')
-    assert 'Traceback' not in ipython.before
+    assert 'Error' not in ipython.before and 'Traceback' not in ipython.before
     assert '(16, 1, 5, 5)' in prompt(ipython, 'net.layer1.W.get_value().shape')
+    assert "### training" in prompt(ipython, 'log')
 
 
 def test_one_epoch_on_real_mnist_comes_under_4_percent(real_mnist):
