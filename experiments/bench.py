@@ -4,7 +4,7 @@
     python experiments/bench.py net=conv16-ds2 peers=stock,torch repeats=3 json=FILE markdown=FILE
 
 `make peers` sets the peers up. For each net, every contender waits in a process of its own with the data in
-memory; in each repeat they take turns at the same epoch, from the same weights, in the same order, while the others sleep.
+memory; in each repeat they take turns at the same epoch, same weights, same order, while the others sleep.
 """
 import contextlib
 import datetime
@@ -12,6 +12,7 @@ import difflib
 import json
 import os
 import platform
+import shutil
 import signal
 import statistics
 import subprocess
@@ -25,8 +26,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, os.path.join(HERE, 'peers')]
 import mnist  # noqa: E402
+from hyperparameters import stop  # noqa: E402
 from protocol import Failed, Worker, hold  # noqa: E402
-from theano_setup import cores  # noqa: E402
+
+
+def cores():
+    """Number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+
 
 # settings, each to be given as name=value
 net = 'all'              # nets of the table below, separated by commas
@@ -77,11 +84,6 @@ CONTENDERS = {
     'jax': ('.venv-jax', 'jax_peer.py', [
         'step NHWC', 'step NCHW', 'step NHWC reshape', 'step NHWC reshape patches', 'epoch NHWC reshape patches']),
 }
-
-
-def stop(message, status=2):
-    print(message, file=sys.stderr)
-    sys.exit(status)
 
 
 def nearest(name, known):
@@ -180,7 +182,7 @@ def enter(contender, job):
 
 
 def take_turns(workers, peak):
-    """Times every worker in every repeat: lists of seconds and of cores in use; costs; conv layers; cores the waiting use.
+    """Times every worker in every repeat: seconds, cores in use, costs, conv layers, cores the waiting use.
 
     A worker that fails leaves workers.
     """
@@ -242,7 +244,8 @@ def run_net(name, contenders, peak, folder):
         'cost': costs, 'does_not_learn_the_same': wrong, 'choice': {c: w.choice for c, w in workers.items()},
         'seconds_of_choices': tried, 'versions': {c: w.version for c, w in workers.items()},
         'cores_in_use': {c: statistics.median(in_use[c]) for c in workers}, 'cores_used_by_the_waiting': idle,
-        'gflops': {key: 1e-9 * f / s for key, f, s in zip(('conv_forward', 'conv_backward', 'step'), flops(layers), minibatch)},
+        'gflops': {key: 1e-9 * f / s for key, f, s in
+                   zip(('conv_forward', 'conv_backward', 'step'), flops(layers), minibatch)},
     }
 
 
@@ -251,7 +254,8 @@ class Peak:
 
     def __init__(self, folder):
         self.program, self.gflops = os.path.join(folder, 'fma_peak'), 0.
-        subprocess.run(['g++', '-O3', '-march=native', '-fopenmp', '-x', 'c++', os.path.join(HERE, 'fma_peak.c'),
+        compiler = shutil.which('g++') or shutil.which('clang++')
+        subprocess.run([compiler, '-O3', '-march=native', '-fopenmp', '-x', 'c++', os.path.join(HERE, 'fma_peak.c'),
                         '-o', self.program], check=True)
 
     def measure(self):
@@ -262,7 +266,7 @@ class Peak:
 
 
 def start_up():
-    """Seconds of the article's first run as a process: without an epoch, compiled anew and from the cache; then whole."""
+    """Seconds of the article's first run, a process: no epoch, from an empty and a warm cache; then whole."""
     seconds = {}
     with tempfile.TemporaryDirectory() as folder:
         flags = ','.join(filter(None, [os.environ.get('THEANO_FLAGS'), 'base_compiledir=' + folder]))
@@ -309,10 +313,12 @@ def table(result):
     spread = max((high - low) / statistics.median(figures['all'][c]) for figures in result['nets'].values()
                  for c, (low, high) in figures['spread'].items())
     return text + '\n\n' + (
-        'Seconds per training epoch of %d images, median of %d (highest less lowest: at most %.0f %% of it); %d threads, float32, minibatches of %d%s. Last columns: '
+        'Seconds per training epoch of %d images (%s), median of %d (highest less lowest: at most %.0f %% of it); '
+        '%d threads, float32, minibatches of %d%s. Last columns: '
         'share of the FMA peak, %.0f GFLOP/s, that this project reaches (dense operations counted). '
         'Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon that used one core\'s worth. %s; %s; %s.\n' % (
-            NL, repeats, 100 * spread, threads, batchsize, '' if part * batchsize == NL else ', scaled from the first %d of them' % part,
+            NL, result['data'], repeats, 100 * spread, threads, batchsize,
+            '' if part * batchsize == NL else ', scaled from the first %d of them' % part,
             result['peak_gflops'], result['machine'], ', '.join(result['versions']), result['date']))
 
 
@@ -333,20 +339,27 @@ def main():
               'date': datetime.date.today().isoformat(), 'repeats': repeats, 'minibatches': part}
     with tempfile.TemporaryDirectory() as folder:
         digits = mnist.load(data, NL)
+        result['data'] = digits.source
         np.save(os.path.join(folder, 'X.npy'), digits.XL)
         np.save(os.path.join(folder, 't.npy'), digits.tL)
         peak = Peak(folder)
         for name in net:
             result['nets'][name] = run_net(name, contenders, peak, folder)
-        result['peak_gflops'] = peak.gflops
-    figures = result['nets'].values()
-    result['versions'] = sorted({v for f in figures for v in f['versions'].values()})
-    result['geometric_means'] = {
-        key: geometric_mean([r[n] for r in map(ratios, figures) if r[n]])
-        for n, key in enumerate(('fastest_peer_to_project', 'stock_to_project', 'one_thread_to_all'))}
+            result['peak_gflops'] = peak.gflops
+            write(result)                                  # after each net: an hour's figures outlive a Ctrl-C
     if startup:
         result['startup_seconds'] = start_up()
+        write(result)
     print(table(result))
+
+
+def write(result):
+    """Completes the figures of the nets so far, and writes the files asked for."""
+    nets = result['nets'].values()
+    result['versions'] = sorted({v for figures in nets for v in figures['versions'].values()})
+    result['geometric_means'] = {
+        key: geometric_mean([r[n] for r in map(ratios, nets) if r[n]])
+        for n, key in enumerate(('fastest_peer_to_project', 'stock_to_project', 'one_thread_to_all'))}
     for path, text in ((json_file, json.dumps(result, indent=1) + '\n'), (markdown, table(result))):
         if path:
             with open(path, 'w') as file:
@@ -359,7 +372,7 @@ if __name__ == '__main__':
     try:
         main()
     except mnist.DataError as error:
-        stop(error, 1)
+        stop(error)
     except KeyboardInterrupt:
         stop('stopped by Ctrl-C', 130)
     finally:

@@ -138,7 +138,7 @@ def ipython(tmp_path):
     """A real IPython in a pseudo-terminal, at its prompt."""
     env = {**os.environ, 'IPYTHONDIR': str(tmp_path), 'TERM': 'dumb', 'PYTHONWARNINGS': 'ignore'}
     child = pexpect.spawn(sys.executable, ['-m', 'IPython', '--simple-prompt', '--colors=NoColor', '--no-banner'],
-                          cwd=ROOT, env=env, encoding='utf-8', timeout=240, dimensions=(40, 200))
+                          cwd=ROOT, env=env, encoding='utf-8', codec_errors='replace', timeout=240, dimensions=(40, 200))
     child.expect(r'In \[1\]: ')
     yield child
     child.close(force=True)
@@ -152,7 +152,7 @@ def prompt(ipython, line):
 
 
 def test_ipython_session(ipython, folder):
-    """%time %run twice with different values; net, data and log are there; errors and Ctrl-C leave the prompt."""
+    """%time %run twice with different values; net, data and log are there; errors leave the prompt."""
     run = '%%time %%run mnist_convnet.py data=%s NL=500 ' % folder
     first = prompt(ipython, run + 'nepoch=1')
     assert 'W1nch: 16' in first and re.search(r'\n1 [\d.e-]+( [\d.]+){3}\n', first) and 'Wall time:' in first
@@ -167,16 +167,6 @@ def test_ipython_session(ipython, folder):
 
     wrong = prompt(ipython, run + 'eta=-1')
     assert '\neta = -1: must be a finite number above 0' in wrong and 'Error' not in wrong and 'Traceback' not in wrong
-
-    ipython.sendline(run + 'nepoch=1000000')
-    ipython.expect(r'[\r\n]0 [\d.]+ ')
-    time.sleep(1)
-    ipython.sendintr()
-    ipython.expect(r'stopped by Ctrl-C after epoch \d+, minibatch \d of 5')
-    ipython.expect(r'In \[\d+\]: ')
-    assert 'Error' not in ipython.before and 'Traceback' not in ipython.before
-    assert '(16, 1, 5, 5)' in prompt(ipython, 'net.layer1.W.get_value().shape')
-    assert "### training" in prompt(ipython, 'log')
 
 
 def test_one_epoch_on_real_mnist_comes_under_4_percent(real_mnist):
