@@ -319,7 +319,10 @@ def table(result):
         'Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon that used one core\'s worth. %s; %s; %s.\n' % (
             NL, result['data'], repeats, 100 * spread, threads, batchsize,
             '' if part * batchsize == NL else ', scaled from the first %d of them' % part,
-            result['peak_gflops'], result['machine'], ', '.join(result['versions']), result['date']))
+            result['peak_gflops'], result['machine'], ', '.join(result['versions']), result['date'])) + (
+        '' if 'startup_seconds' not in result else
+        '\nThe article\'s first run as a process: %(whole_run).1f s from start to last line; with nepoch=0, '
+        '%(warm_cache).1f s from a warm cache and %(empty_cache).1f s from an empty one.\n' % result['startup_seconds'])
 
 
 def machine():
