@@ -20,7 +20,7 @@ doctor: setup
 setup: .venv/ready
 
 extras: .venv/ready requirements-extra.txt
-	@$(PIP) -r requirements-extra.txt
+	@$(PIP) -c requirements.txt -r requirements-extra.txt
 
 clean:
 	rm -rf .venv
@@ -50,7 +50,7 @@ clean:
 	@touch $@
 
 .venv/test: .venv/ready requirements-test.txt
-	@$(PIP) -r requirements-test.txt
+	@$(PIP) -c requirements.txt -r requirements-test.txt
 	@touch $@
 
 PEERS = torch tensorflow jax

@@ -49,8 +49,16 @@ def is_pair(value):
     return isinstance(value, tuple) and len(value) == 2 and all(is_whole(v) for v in value)
 
 
+def is_npz(value):
+    """Is it empty, or a name of a file that could be written?"""
+    return isinstance(value, str) and (not value or value.endswith('.npz') and not os.path.isdir(value)
+                                       and os.path.isdir(os.path.dirname(os.path.abspath(value))))
+
+
 COUNT = is_whole, 'a whole number from 1 to 1000000000'
 PAIR = is_pair, 'two whole numbers of at least 1, such as (5,5)'
+BOOL = lambda v: isinstance(v, bool), 'True or False'  # noqa: E731
+NPZ = is_npz, "'' or a file FILE.npz in a folder that exists"
 
 # For each hyperparameter: is the value allowed? What is?
 ALLOWED = {
@@ -62,7 +70,7 @@ ALLOWED = {
     'afunc1': (lambda v: v in AFUNC, 'one of ' + ', '.join(AFUNC)),
     'afunc2': (lambda v: v in AFUNC, 'one of ' + ', '.join(AFUNC)),
     'H1': COUNT, 'H2': COUNT,
-    'withBias': (lambda v: isinstance(v, bool), 'True or False'),
+    'withBias': BOOL,
     'Wsigma': (lambda v: is_number(v) and v >= 0, 'a finite number of at least 0'),
     'eta': (lambda v: is_number(v) and v > 0, 'a finite number above 0'),
     'mu': (lambda v: is_number(v) and 0 <= v < 1, 'a number of at least 0 and below 1'),
@@ -71,11 +79,12 @@ ALLOWED = {
     'interval': COUNT,
     'seed': (lambda v: is_whole(v, 0, 2**32 - 1), 'a whole number from 0 to 4294967295'),
     'NL': COUNT,
+    'checkpoint': NPZ, 'resume': BOOL, 'save': NPZ,
 }
 
 
 def override(settings, arguments):
-    """Puts the arguments, key=value, into settings, a dictionary such as globals(), and checks all of them.
+    """Puts the arguments, key=value, into settings, a dictionary such as globals(), checks all and returns them.
 
     A value is a Python literal, (4,4) or 0.5 or True, or else plain text; nothing is executed.
     Ends the script with one line and exit status 2 at an unknown name or a value that is not allowed.
@@ -107,3 +116,8 @@ def override(settings, arguments):
         stop('batchsize = %d exceeds NL = %d' % (settings['batchsize'], settings['NL']))
     if settings['data'] in ('auto', 'mnist', 'drawn') and settings['NL'] > 50000:
         stop('NL = %d: must be at most 50000, MNIST\'s 60000 less 10000 to validate' % settings['NL'])
+    if settings['resume'] and not settings['checkpoint']:
+        stop('resume = True: checkpoint must name the file to go on from')
+    if settings['save'] and settings['save'] == settings['checkpoint']:
+        stop("save = '%s': must be another file than checkpoint" % settings['save'])
+    return {name: settings[name] for name in ALLOWED}

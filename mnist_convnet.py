@@ -3,6 +3,7 @@
     python mnist_convnet.py                             or, in IPython:  %time %run mnist_convnet.py
     python mnist_convnet.py W1nch=64 "ds1=(4,4)"        any name below, given as name=value
 """
+import contextlib
 import os
 import sys
 import time
@@ -36,7 +37,12 @@ nepoch = 50              # passes through the NL examples
 interval = 10            # epochs between printed lines
 seed = 0                 # of initial weights and order of examples: repeat with others before believing a figure
 
-hyperparameters.override(globals(), sys.argv[1:])
+# files
+checkpoint = ''          # 'FILE.npz' keeps the state of the training after every epoch and when it is stopped
+resume = False           # True goes on from the checkpoint, where there is one, as if it had never been stopped
+save = ''                # 'NET.npz' keeps the trained net: experiments/predict.py and pictures.py use it
+
+settings = hyperparameters.override(globals(), sys.argv[1:])
 
 import theano_setup  # noqa: E402,F401  before Theano, which it sets up
 import numpy as np  # noqa: E402
@@ -44,6 +50,7 @@ import theano  # noqa: E402
 import mnist  # noqa: E402
 import mlp_2layer  # noqa: E402
 import mlp_3layer  # noqa: E402
+import saving  # noqa: E402
 import training  # noqa: E402
 from convnet import ConvLayer  # noqa: E402
 from nnet import FullLayer  # noqa: E402
@@ -73,18 +80,25 @@ try:
 
     print('# data: %s' % data.source)
     print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__), flush=True)
-    training.train(net, data, eta, mu, batchsize, nepoch, interval, rng, log)
+    with saving.Checkpoint(checkpoint, settings, data, resume) if checkpoint else contextlib.nullcontext() as state:
+        training.train(net, data, eta, mu, batchsize, nepoch, interval, rng, log, state)
+    if save:
+        saving.save_net(save, net, data, settings)
     if 'not MNIST' in data.source:
         print('# data: %s' % data.source)
 except mnist.DataError as error:
     hyperparameters.stop(error)
 except MemoryError as error:
     hyperparameters.stop('out of memory: %s: lower W1nch, W2nch, H1, H2 or batchsize' % error)
-except BrokenPipeError:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # nobody reads on: what is left goes nowhere
-    hyperparameters.stop('stdout was closed', status=141)
+except saving.SavingError as error:
+    hyperparameters.stop(error, status=1)
+except OSError as error:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # what is left goes nowhere
+    hyperparameters.stop('stdout: %s' % error.strerror, status=141 if isinstance(error, BrokenPipeError) else 1)
 except training.NotFinite as error:
     hyperparameters.stop(error, status=3)
-except (training.Stopped, KeyboardInterrupt) as error:
-    hyperparameters.stop(str(error) or 'stopped by Ctrl-C', status=130)
+except training.Stopped as error:
+    hyperparameters.stop(error, status=143 if error.signal == 'SIGTERM' else 130)
+except KeyboardInterrupt:
+    hyperparameters.stop('stopped by Ctrl-C', status=130)
 print('# threads: %s wall time: %.1f s' % (os.environ['OMP_NUM_THREADS'], time.time() - start), file=sys.stderr)

@@ -12,6 +12,7 @@ import theano.tensor as T
 
 import fused  # noqa: F401  compiles conv2d + pool_2d to one Op; without this line, stock Theano
 from nnet import momentum_updates, velocities_at_rest
+from saving import State
 
 LARGE = 1000                       # examples evaluated at once
 Functions = collections.namedtuple('Functions', 'update evaluate velocities')
@@ -22,69 +23,112 @@ class NotFinite(Exception):
 
 
 class Stopped(Exception):
-    """Ctrl-C was pressed, and training has stopped after a minibatch."""
+    """A signal came, and training has stopped after a minibatch; signal: its name, minibatch: how many are done."""
+
+    def __init__(self, signal, where, minibatch=None):
+        super().__init__('stopped by %s %s' % ('Ctrl-C' if signal == 'SIGINT' else signal, where))
+        self.signal, self.minibatch = signal, minibatch
 
 
-def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None):
+def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None):
     """Trains the net for nepoch epochs, printing the error log; returns its lines, a list or the one given.
 
     Each epoch uses every training example once, in an order drawn from rng, a numpy RandomState.
     A line is printed before the first epoch, every interval epochs and after the last one.
+    checkpoint: a saving.Checkpoint to go on from and to save after every epoch and when stopped, or None.
     Raises NotFinite within the minibatch whose cost is not finite, Stopped after the minibatch, or the
-    batch evaluated, during which Ctrl-C was pressed.
+    batch evaluated, during which Ctrl-C was pressed or SIGTERM came; SavingError.
     """
     NL, NV, NT = len(data.tL), len(data.tV), len(data.tT)
     log = [] if log is None else log
     functions = compile_net(net, data, eta, mu)
-    with ctrl_c() as pressed, Progress(nepoch, -(-NL // batchsize)) as progress:
+    variables = net.params, functions.velocities
+    state = checkpoint and checkpoint.loaded
+    with signals() as came, Progress(nepoch, -(-NL // batchsize)) as progress:
 
         def say(*columns):
             log.append(' '.join(python2_str(column) for column in columns))
             progress.clear()
             print(log[-1], flush=True)
 
-        for line in net.log_header():
-            say(line)
-        say('### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, NV, data.K, batchsize))
-        for epoch in range(nepoch + 1):
-            if epoch > 0:
-                order = rng.permutation(NL).astype('int32')
-                batches = [order[first:first + batchsize] for first in range(0, NL, batchsize)]
-                train_epoch(functions.update, batches, epoch, pressed, progress)
-            if epoch % interval == 0 or epoch == nepoch:
-                cost, error = mean_over(functions.evaluate['L'], NL, pressed)
-                check_finite(cost, 'after epoch %d' % epoch)
-                error_V = mean_over(functions.evaluate['V'], NV, pressed)[1]
-                say(epoch, cost, error, error_V)
+        if state:
+            restore(state, variables, rng)
+            for line in state.log:
+                say(line)
+        else:
+            for line in net.log_header():
+                say(line)
+            say('### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, NV, data.K, batchsize))
+        first_epoch, done = (state.epoch, state.minibatch) if state else (0, 0)
+        for epoch in range(first_epoch, nepoch + 1):
+            random = rng.get_state()
+            batches = minibatches(rng.permutation(NL).astype('int32'), batchsize) if epoch > 0 else []
+            try:
+                train_epoch(functions.update, batches, epoch, came, progress, done)
+                done = len(batches)
+                if epoch % interval == 0 or epoch == nepoch:
+                    cost, error = mean_over(functions.evaluate['L'], NL, came)
+                    check_finite(cost, 'after epoch %d' % epoch)
+                    say(epoch, cost, error, mean_over(functions.evaluate['V'], NV, came)[1])
+            except Stopped as stopped:
+                if checkpoint:
+                    minibatch = done if stopped.minibatch is None else stopped.minibatch
+                    checkpoint.save(state_of(epoch, minibatch, random, log, variables))
+                raise
+            done = 0
+            if checkpoint:
+                state = state_of(epoch + 1, 0, rng.get_state(), log, variables)
+                check_finite(sum(W.sum(dtype='float64') for W in state.params), 'after epoch %d' % epoch, 'sum of the weights')
+                checkpoint.save(state)
+        errors = log[-1].split()[2:4]
+        cost_T, error_T = mean_over(functions.evaluate['T'], NT, came)
         say('# NT = %d' % NT)
-        cost_T, error_T = mean_over(functions.evaluate['T'], NT, pressed)
-        say(nepoch, cost_T, error, error_V, error_T)
+        say(nepoch, cost_T, *errors, error_T)
     return log
 
 
-def train_epoch(update, batches, epoch, pressed, progress):
-    """One update for each minibatch of training indices."""
-    for n, batch in enumerate(batches, 1):
+def minibatches(order, batchsize):
+    """The indices of an epoch's examples, cut into minibatches; the last one may be smaller."""
+    return [order[first:first + batchsize] for first in range(0, len(order), batchsize)]
+
+
+def state_of(epoch, minibatch, random, log, variables):
+    """What it takes to go on with this epoch after so many minibatches; random: of rng before the epoch."""
+    params, velocities = ([v.get_value(borrow=True) for v in variables] for variables in variables)
+    return State(epoch, minibatch, random, list(log), params, velocities)
+
+
+def restore(state, variables, rng):
+    """Takes parameters, velocities and rng back to a state."""
+    for values, shared in zip((state.params, state.velocities), variables):
+        for value, variable in zip(values, shared):
+            variable.set_value(value)
+    rng.set_state(state.random)
+
+
+def train_epoch(update, batches, epoch, came, progress, done=0):
+    """One update for each minibatch of training indices, after those already done."""
+    for n, batch in enumerate(batches[done:], done + 1):
         where = 'epoch %d, minibatch %d of %d' % (epoch, n, len(batches))
         check_finite(update(batch), 'in ' + where)
-        if pressed:
-            raise Stopped('stopped by Ctrl-C after ' + where)
+        if came:
+            raise Stopped(came[0], 'after ' + where, n)
         progress.show(epoch, n)
 
 
-def check_finite(cost, where):
-    if not np.isfinite(cost):
-        raise NotFinite('the cost is %s %s: lower eta or the initial spread Wsigma' % (cost, where))
+def check_finite(value, where, name='cost'):
+    if not np.isfinite(value):
+        raise NotFinite('the %s is %s %s: lower eta or the initial spread Wsigma' % (name, value, where))
 
 
-def mean_over(evaluate, N, pressed=()):
+def mean_over(evaluate, N, came=()):
     """(mean cost, error in %) over N examples."""
     sums = np.zeros(2)
     for start in range(0, N, LARGE):
         stop = min(start + LARGE, N)
         sums += (stop - start) * np.array(evaluate(start, stop), 'float64')
-        if pressed:
-            raise Stopped('stopped by Ctrl-C while evaluating')
+        if came:
+            raise Stopped(came[0], 'while evaluating')
     return sums[0] / N, 100 * np.round(sums[1]) / N
 
 
@@ -124,17 +168,19 @@ def python2_str(value):
 
 
 @contextlib.contextmanager
-def ctrl_c():
-    """Yields a list that is empty until Ctrl-C is pressed, which then does nothing else."""
-    pressed = []
+def signals():
+    """Yields a list that gets the names of signals, Ctrl-C's SIGINT and SIGTERM, which then do nothing else."""
+    came = []
     if threading.current_thread() is not threading.main_thread():     # signals reach the main thread only
-        yield pressed
+        yield came
         return
-    previous = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    previous = {number: signal.signal(number, lambda number, _: came.append(signal.Signals(number).name))
+                for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield pressed
+        yield came
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class Progress:
@@ -158,11 +204,11 @@ class Progress:
         now = time.monotonic()
         if not self.terminal or now - self.last < 0.1 and n < self.nbatch:
             return
-        if (epoch, n) == (1, 1) or not self.last:
-            self.start = now
-        self.last = now
         done = (epoch - 1) * self.nbatch + n
-        left = (now - self.start) * (self.nepoch * self.nbatch / done - 1)
+        if not self.last:
+            self.start, self.before = now, done - 1           # before: of a run that this one goes on from, too
+        self.last = now
+        left = (now - self.start) / (done - self.before) * (self.nepoch * self.nbatch - done)
         words = 'epoch %d/%d, %d:%02d left' % (epoch, self.nepoch, left // 60, left % 60)
         if self.bar is not None:
             self.bar.set_description(words, refresh=False)
