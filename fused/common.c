@@ -24,6 +24,8 @@
 #undef REGS
 #undef WORD_NUM
 #undef TILE
+#undef VECS
+#undef FORGET_PIXELS
 #undef COLS
 #undef GL
 #undef GROUP

@@ -6,8 +6,17 @@
 /* As many sums as leave registers for a filter tap and a pixel. */
 #define TILE_MAX (REGS - REGS / 4)
 
+/* Two vectors of filters at a time, where few registers make for small tiles: each
+ * pixel that is loaded is used twice. Not where one fills the tile with a window. */
+#if REGS == 16 && WNCH && WNCH % (2 * VL) == 0 && !PLAIN \
+    && (2 * AREA <= TILE_MAX || AREA > TILE_MAX || !WHOLE_WINDOWS)
+#define VECS 2
+#else
+#define VECS 1
+#endif
+
 /* Whole windows are summed and pooled in registers: TILE of them side by side. */
-#define DIVIDES(n) (DS0 * DS1 * (n) <= TILE_MAX && ZCOL % (n) == 0)
+#define DIVIDES(n) (AREA * (n) * VECS <= TILE_MAX && ZCOL % (n) == 0)
 #if WHOLE_WINDOWS && DIVIDES(1) && !PLAIN
 #define TILE (DIVIDES(24) ? 24 : DIVIDES(12) ? 12 : DIVIDES(8) ? 8 : DIVIDES(6) ? 6 \
               : DIVIDES(5) ? 5 : DIVIDES(4) ? 4 : DIVIDES(3) ? 3 : DIVIDES(2) ? 2 : 1)
@@ -18,32 +27,43 @@
 /* Else rows are summed COLS columns at a time; the last block of a row may
  * overlap the one before. */
 #if YCOL
-#define COLS CEIL_DIV(YCOL, CEIL_DIV(YCOL, TILE_MAX))
+#define COLS CEIL_DIV(YCOL, CEIL_DIV(YCOL, TILE_MAX / VECS))
 #else
-#define COLS 8
+#define COLS (8 / VECS)
 #endif
 
-/* One register tile: out[r * cols + k] = Y[row + r][col + k] for VL filters.
- * rows and cols are constants at every call, so that out lives in registers;
+/* In a long tile, pixels that are kept in registers for the next taps push sums out of them. */
+#if REGS == 16 && !TILE && !PLAIN
+#define FORGET_PIXELS __asm__ volatile ("" : : : "memory")
+#else
+#define FORGET_PIXELS
+#endif
+
+/* One register tile: out[v * out_step + r * cols + k] = Y[row + r][col + k] for the v-th VL
+ * filters. rows and cols are constants at every call, so that out lives in registers;
  * w runs through the packed filters in the order c, i, j. */
-ALWAYS_INLINE void conv_tile(vec *out, const int rows, const int cols, const Sizes s,
+ALWAYS_INLINE void conv_tile(vec *out, len out_step, const int rows, const int cols, const Sizes s,
                              const real *x, const vec *w)
 {
-    vec sum[TILE_MAX];
-    UNROLL for (int k = 0; k < rows * cols; k++)
-        sum[k] = (vec){0};
+    vec sum[VECS][TILE_MAX];
+    const len taps = s.Xnch * s.Wrow * s.Wcol;
+    UNROLL for (int v = 0; v < VECS; v++)
+        UNROLL for (int k = 0; k < rows * cols; k++)
+            sum[v][k] = (vec){0};
     for (len c = 0; c < s.Xnch; c++)
         for (len i = 0; i < s.Wrow; i++) {
             const real *xi = x + (c * s.Prow + i) * s.Pcol;
-            for (len j = 0; j < s.Wcol; j++) {
-                const vec wj = *w++;
+            for (len j = 0; j < s.Wcol; j++, w++) {
                 UNROLL for (int r = 0; r < rows; r++)
                     UNROLL for (int k = 0; k < cols; k++)
-                        sum[r * cols + k] += wj * xi[r * s.Pcol + j + k];
+                        UNROLL for (int v = 0; v < VECS; v++)
+                            sum[v][r * cols + k] += w[v * taps] * xi[r * s.Pcol + j + k];
+                FORGET_PIXELS;
             }
         }
-    UNROLL for (int k = 0; k < rows * cols; k++)
-        out[k] = sum[k];
+    UNROLL for (int v = 0; v < VECS; v++)
+        UNROLL for (int k = 0; k < rows * cols; k++)
+            out[v * out_step + k] = sum[v][k];
 }
 
 /* Max of one window over rows r0 <= r < r1 and columns c0 <= c < c1 of it, for
@@ -81,26 +101,32 @@ ALWAYS_INLINE void pool(const vec *y, len row_length, len row_0,
 }
 
 /* One row of the feature map. */
-ALWAYS_INLINE void conv_row(vec *y, const Sizes s, const real *x, const vec *w)
+ALWAYS_INLINE void conv_row(vec *y, len y_step, const Sizes s, const real *x, const vec *w)
 {
     if (s.Ycol >= COLS)
         for (len c = 0; c < s.Ycol; c += COLS) {
             const len c0 = MIN(c, s.Ycol - COLS);
-            conv_tile(y + c0, 1, COLS, s, x + c0, w);
+            conv_tile(y + c0, y_step, 1, COLS, s, x + c0, w);
         }
     else
         for (len c = 0; c < s.Ycol; c++)
-            conv_tile(y + c, 1, 1, s, x + c, w);
+            conv_tile(y + c, y_step, 1, 1, s, x + c, w);
+}
+
+/* Vectors of the rows that wait for their window, for VL filters. */
+ALWAYS_INLINE len ring_vecs(const Sizes s)
+{
+    return TILE ? 0 : MIN(DS0, s.Yrow) * s.Ycol;
 }
 
 /* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners.
- * ring holds DS0 rows of Y, zs holds Z, each for VL filters. */
+ * ring holds DS0 rows of Y, zs holds Z, each for VECS * VL filters. */
 static void conv_pool_image(const Sizes *t, const real *x, const real *packed,
                             real *z, word *winners, vec *ring, real *zs)
 {
     const Sizes s = FIXED(t);
-    const len P = s.Zrow * s.Zcol;
-    for (len f = 0; f < s.Wnch; f += VL) {
+    const len P = s.Zrow * s.Zcol, ring_step = ring_vecs(s);
+    for (len f = 0; f < s.Wnch; f += VECS * VL) {
         const vec *w = (const vec *)packed + f / VL * s.Xnch * s.Wrow * s.Wcol;
         const int lanes = MIN(VL, s.Wnch - f);
         len done = 0;                   /* rows of Y before this one are in the ring */
@@ -108,26 +134,35 @@ static void conv_pool_image(const Sizes *t, const real *x, const real *packed,
             len p = zr * s.Zcol;
 #if TILE
             for (len zc = 0; zc < s.Zcol; zc += TILE) {
-                vec y[DS0 * DS1 * TILE];
-                conv_tile(y, DS0, DS1 * TILE, s, x + zr * DS0 * s.Pcol + zc * DS1, w);
+                vec y[VECS * AREA * TILE];
+                conv_tile(y, AREA * TILE, DS0, DS1 * TILE, s, x + zr * DS0 * s.Pcol + zc * DS1, w);
                 UNROLL for (int k = 0; k < TILE; k++, p++)
-                    pool(y + k * DS1, DS1 * TILE, 0, 0, DS0, 0, DS1,
-                         zs + p * VL, winners + p * WORDS * s.Wnch + f, s, lanes);
+                    UNROLL for (int v = 0; v < VECS; v++)
+                        pool(y + v * AREA * TILE + k * DS1, DS1 * TILE, 0, 0, DS0, 0, DS1,
+                             zs + (v * P + p) * VL, winners + p * WORDS * s.Wnch + f + v * VL, s, lanes);
             }
 #else
             const len row_0 = zr * ST0 - PD0;
             const len r0 = MAX(0, -row_0), r1 = MIN(DS0, s.Yrow - row_0);
             for (done = MAX(done, row_0 + r0); done < row_0 + r1; done++)
-                conv_row(ring + done % DS0 * s.Ycol, s, x + done * s.Pcol, w);
+                conv_row(ring + done % DS0 * s.Ycol, ring_step, s, x + done * s.Pcol, w);
             for (len zc = 0; zc < s.Zcol; zc++, p++) {
                 const len col_0 = zc * ST1 - PD1;
                 const len c0 = MAX(0, -col_0), c1 = MIN(DS1, s.Ycol - col_0);
-                pool(ring + col_0, s.Ycol, row_0, r0, r1, c0, c1,
-                     zs + p * VL, winners + p * WORDS * s.Wnch + f, s, lanes);
+                UNROLL for (int v = 0; v < VECS; v++) {
+                    const vec *y = ring + v * ring_step + col_0;
+                    real *zp = zs + (v * P + p) * VL;
+                    word *won = winners + p * WORDS * s.Wnch + f + v * VL;
+                    if (WHOLE_WINDOWS)              /* the same in constants, which unroll */
+                        pool(y, s.Ycol, 0, 0, DS0, 0, DS1, zp, won, s, lanes);
+                    else
+                        pool(y, s.Ycol, row_0, r0, r1, c0, c1, zp, won, s, lanes);
+                }
             }
 #endif
         }
-        transpose(z + f * P, P, zs, VL, P, lanes);
+        for (int v = 0; v < VECS; v++)
+            transpose(z + (f + v * VL) * P, P, zs + v * P * VL, VL, P, lanes);
     }
 }
 
@@ -170,8 +205,8 @@ static int conv_pool_all(Scratch *scratch, PyArrayObject *X, PyArrayObject *W,
     const len taps = s.Xnch * s.Wrow * s.Wcol;
     const len packed_reals = ALIGNED(CEIL_DIV(s.Wnch, VL) * VL * taps);
     const len padded_reals = is_padded ? ALIGNED(s.Xnch * s.Prow * s.Pcol) : 0;
-    const len ring_reals = TILE ? 0 : ALIGNED(MIN(DS0, s.Yrow) * s.Ycol * VL);
-    const len thread_reals = padded_reals + ring_reals + ALIGNED(P * VL);
+    const len ring_reals = ALIGNED(VECS * ring_vecs(s) * VL);
+    const len thread_reals = padded_reals + ring_reals + ALIGNED(VECS * P * VL);
     real *packed = get_scratch(scratch, packed_reals + THREADS * thread_reals);
     if (!packed)
         return -1;

@@ -29,7 +29,11 @@ typedef real loose __attribute__((vector_size(VBYTES), aligned(REAL_BYTES), may_
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
 enum { WIDE = 2 };                  /* vectors side by side in a tile */
-enum { TALL = 12, SHORT = 4 };      /* rows of a tile: with WIDE vectors, TALL rows fill 24 of 32 registers */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { TALL = 12, SHORT = 4 };      /* rows of a tile: with WIDE vectors, TALL rows fill 24 of 32 registers, */
+#else
+enum { TALL = 6, SHORT = 2 };       /* or 12 of 16 */
+#endif
 
 typedef struct { real *memory; size_t bytes; } Scratch;
 

@@ -115,6 +115,58 @@ ALWAYS_INLINE len sum_at(const Sizes s, len f, len c, len i, len j)
     return (f * patch_rows(s) + i) * patch_cols(s) + j * s.Xnch + c;
 }
 
+/* A whole patch in registers? Then winners are added as they are met. */
+#define ONE_BLOCK (RUN && WROW && !PLAIN && BLOCK_ROWS >= WROW && BLOCK_VECS * GL >= RUN)
+
+#if ONE_BLOCK
+
+/* dst += sum of g * x[winner ...] over the windows of an image and a filter. */
+static __attribute__((noinline)) void accumulate_winners(const Sizes *t, real *dst, const real *x, const real *g,
+                                                         const word *w, const int *positions)
+{
+    const Sizes s = FIXED(t);
+    const len x_row = image_cols(s), dst_row = patch_cols(s);
+    gvec sum[BLOCK_ROWS][BLOCK_VECS];
+    UNROLL for (int i = 0; i < BLOCK_ROWS; i++)
+        UNROLL for (int v = 0; v < BLOCK_VECS; v++)
+            sum[i][v] = *(const gvec *)(dst + i * dst_row + v * GL);
+    for (len zr = 0; zr < s.Zrow; zr++)
+        for (len zc = 0; zc < s.Zcol; zc++, g++)
+            for (int n = 0; n < WORDS; n++, w += s.Wnch)
+                for (uint32_t won = *w; won; won &= won - 1) {
+                    const real *p = x + window_at(s, zr, zc) + positions[32 * n + __builtin_ctz(won)];
+                    UNROLL for (int i = 0; i < BLOCK_ROWS; i++)
+                        UNROLL for (int v = 0; v < BLOCK_VECS; v++)
+                            sum[i][v] += *g * *(const gvec *)(p + i * x_row + v * GL);
+                }
+    UNROLL for (int i = 0; i < BLOCK_ROWS; i++)
+        UNROLL for (int v = 0; v < BLOCK_VECS; v++)
+            *(gvec *)(dst + i * dst_row + v * GL) = sum[i][v];
+}
+
+static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *finite,
+                        const real *gz, const word *winners,
+                        len b0, len b1, len f0, len f1, real *scratch)
+{
+    const Sizes s = FIXED(t);
+    const len P = s.Zrow * s.Zcol;
+    int positions[AREA];
+    find_positions(t, positions);
+    memset(sums, 0, group_reals(s) * sizeof(real));
+    for (len b = b0; b < b1; b++)
+        for (len f = f0; f < f1; f++) {
+            const real *x = xs + b * image_reals(s), *g = gz + (b * s.Wnch + f) * P;
+            const word *w = winners + b * P * WORDS * s.Wnch + f;
+            real *dst = sums + (f - f0) * patch_rows(s) * patch_cols(s);
+            if (finite[b])
+                accumulate_winners(t, dst, x, g, w, positions);
+            else
+                accumulate_dense(t, dst, x, g, w, scratch);
+        }
+}
+
+#else /* not ONE_BLOCK */
+
 /* Images b0 <= b < b1, filters f0 <= f < f1. The winners of a filter are listed
  * until it is worth summing. scratch is room for a feature map. */
 static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *finite,
@@ -159,6 +211,7 @@ static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *
         accumulate(t, sums + (f - f0) * patch, xs + b0 * image, events[f - f0], n[f - f0]);
 }
 
+#endif /* ONE_BLOCK */
 #endif /* DENSE */
 
 /* The chunks' sums for filters f0 <= f < f1 -> gw (Wnch, Xnch, Wrow, Wcol). */
