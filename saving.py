@@ -6,11 +6,13 @@ Both are .npz files of plain arrays: what they are about, in JSON, and a checksu
 """
 import collections
 import contextlib
+import glob
 import hashlib
 import io
 import json
 import os
 import platform
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -47,11 +49,16 @@ def versions():
 
 # ---- files
 
+def part_of(path):
+    """How the names of a file's unfinished versions begin, in the same folder."""
+    return os.path.join(os.path.dirname(os.path.abspath(path)), '.%s-' % os.path.basename(path))
+
+
 def write_whole(path, content):
     """Puts bytes into a file that keeps what it had until the new ones are safe on disk. Raises SavingError."""
-    folder = os.path.dirname(os.path.abspath(path))
+    folder, prefix = os.path.split(part_of(path))
     try:
-        fd, part = tempfile.mkstemp(prefix='.' + os.path.basename(path), suffix='.part', dir=folder)
+        fd, part = tempfile.mkstemp(prefix=prefix, suffix='.part', dir=folder)
         try:
             with os.fdopen(fd, 'wb') as file:
                 file.write(content)
@@ -207,6 +214,8 @@ class Checkpoint:
         self.lock = lock(self.path + '.lock')
         self.loaded = None
         try:
+            for part in glob.glob(glob.escape(part_of(self.path)) + '*.part'):      # of a process that was killed
+                os.unlink(part)
             if os.path.lexists(self.path):
                 if not self.resume:
                     raise SavingError('%s: is there already: resume=True goes on from it; remove it to start anew' % self.path)
@@ -229,6 +238,9 @@ class Checkpoint:
             raise SavingError('%s: is of another training: %s' % (self.path, ', '.join(differ)))
         if about['data'] != self.about['data']:
             raise SavingError('%s: is of a training on other data' % self.path)
+        if about['versions'] != versions():
+            print('# %s: written by %s; the figures may differ in the last digits' % (self.path, about['versions']),
+                  file=sys.stderr)
         params = [arrays['W%d' % n] for n in range(about['params'])]
         velocities = [arrays['v%d' % n] for n in range(about['params'])]
         random = tuple(about['random'][:1]) + (arrays['random'],) + tuple(about['random'][1:])

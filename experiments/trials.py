@@ -198,14 +198,14 @@ class Progress:
             print('# ' + self.words(running), end=end, file=sys.stderr, flush=True)
 
 
-def run_all(client, missing, wanted, progress):
+def run_all(client, missing, wanted, progress, task=run_trial):
     """Runs the missing trials, and writes each one's log as it comes in; returns lines on those that failed."""
     from saving import write_whole
     finished, failures = queue.Queue(), []
     share = threads or max(1, cores() // workers)
     futures = {}
     for name, seed in missing:
-        future = client.submit(run_trial, ROOT, name, arguments_of(runs[name]), seed, share, pure=False, retries=0)
+        future = client.submit(task, ROOT, name, arguments_of(runs[name]), seed, share, pure=False, retries=0)
         future.add_done_callback(finished.put)
         futures[future] = name, seed
     while futures:

@@ -1,0 +1,259 @@
+"""Trials on a real local cluster: workers and drivers that are killed, trials that fail, the statistics."""
+import csv
+import glob
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from conftest import ROOT, amount, run_script
+from test_mnist import arrays, write_folder
+
+pytest.importorskip('distributed')
+sys.path.insert(0, os.path.join(ROOT, 'experiments'))
+import runs  # noqa: E402
+import summary  # noqa: E402
+
+SMALL = 'NL=500 W1nch=4 interval=1 batchsize=20'
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    X, t, XT, tT = arrays((12, 10), K=3, NL=600, NT=60)
+    return write_folder(tmp_path_factory.mktemp('idx'), X, t, XT, tT)
+
+
+def arguments(folder, results, nepoch, *more):
+    return ['runs=conv16-ds2', 'results=%s' % results, 'workers=2', 'threads=1',
+            'settings=data=%s %s nepoch=%d' % (folder, SMALL, nepoch), *more]
+
+
+def driver(*arguments):
+    return subprocess.Popen([sys.executable, os.path.join(ROOT, 'experiments', 'trials.py'), *arguments], cwd=ROOT,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+
+def trials(*arguments):
+    return run_script(*arguments, script='experiments/trials.py', timeout=900)
+
+
+def log_of(results, seed, run='conv16-ds2'):
+    with gzip.open(os.path.join(str(results), 'logs', run, 'seed-%d.log.gz' % seed), 'rt') as file:
+        return file.read()
+
+
+@pytest.fixture(scope='module')
+def serial(folder):
+    """serial(seed, nepoch): what mnist_convnet.py prints, undisturbed."""
+    printed = {}
+
+    def serial(seed, nepoch):
+        if (seed, nepoch) not in printed:
+            run = run_script('data=' + folder, *SMALL.split(), 'nepoch=%d' % nepoch, 'seed=%d' % seed, OMP_NUM_THREADS='1')
+            assert run.returncode == 0, run.stderr
+            printed[seed, nepoch] = run.stdout
+        return printed[seed, nepoch]
+    return serial
+
+
+def check_all(results, serial, seeds, nepoch):
+    """Every trial is there exactly once, in files and in rows, and its log is that of a serial run, byte for byte."""
+    names = sorted(os.listdir(os.path.join(str(results), 'logs', 'conv16-ds2')))
+    assert names == sorted('seed-%d.log.gz' % seed for seed in range(seeds))
+    with open(os.path.join(str(results), 'trials.csv')) as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['run'], int(row['seed'])) for row in rows] == [('conv16-ds2', seed) for seed in range(seeds)]
+    for seed, row in enumerate(rows):
+        log = log_of(results, seed)
+        assert log.startswith(serial(seed, nepoch))
+        last = serial(seed, nepoch).rstrip().split('\n')[-1].split()
+        assert [float(row[name]) for name in ('train_error', 'valid_error', 'test_error')] == [float(v) for v in last[2:]]
+    return rows
+
+
+def test_trials_and_what_is_told_of_them(folder, tmp_path, serial):
+    run = trials(*arguments(folder, tmp_path, 2, 'trials=3'))
+    assert run.returncode == 0, run.stderr
+    rows = check_all(tmp_path, serial, 3, 2)
+    log = log_of(tmp_path, 1)
+    (settings,) = re.findall(r'^# settings: (.*)$', log, re.M)
+    settings = json.loads(settings)
+    assert settings['seed'] == 1 and settings['nepoch'] == 2 and settings['eta'] == 0.5 and settings['W1dim'] == [5, 5]
+    assert re.search(r'^# versions: python \S+, theano \S+, numpy \S+, scipy \S+$', log, re.M)
+    assert re.search(r'^# machine: .+, \d+ cores, \w+$', log, re.M)
+    (wall,) = re.findall(r'^# threads: 1 wall time: ([\d.]+) s$', log, re.M)
+    assert float(rows[1]['wall_seconds']) == float(wall) > 0.5
+
+    values = [float(row['test_error']) for row in rows]
+    mean, sd = sum(values) / 3, (sum((v - sum(values) / 3)**2 for v in values) / 2)**0.5
+    text = (tmp_path / 'RESULTS.md').read_text()
+    for place in (text, run.stdout):
+        assert '%.3f ± %.3f' % (mean, sd) in place and '0.018 / 1.91 / 1.81' in place
+    assert ' '.join('%g' % v for v in values) in text
+    assert '3 of 3 trials done, 0 running, 0 failed, 0:00:00 left' in run.stderr
+
+    before = {path: os.stat(path).st_mtime_ns for path in glob.glob(str(tmp_path / 'logs' / '*' / '*'))}
+    again = trials(*arguments(folder, tmp_path, 2, 'trials=3'))
+    assert again.returncode == 0 and 'done' not in again.stderr
+    assert {path: os.stat(path).st_mtime_ns for path in before} == before
+
+    other = trials(*arguments(folder, tmp_path, 3, 'trials=3'))
+    assert other.returncode == 2 and 'is of other settings: nepoch = 2, not 3' in other.stderr and other.stderr.count('\n') == 1
+
+
+def descendants(pid):
+    """{pid: command line} of the processes below one, where the system tells."""
+    found = {}
+    for path in glob.glob('/proc/[0-9]*/stat'):
+        try:
+            with open(path) as file, open(path[:-4] + 'cmdline') as words:
+                found[int(path.split('/')[2])] = int(file.read().rpartition(')')[2].split()[1]), words.read()
+        except OSError:
+            pass
+    below, new = {}, {pid}
+    while new:
+        new = {p for p, (parent, _) in found.items() if parent in new}
+        below.update({p: found[p][1] for p in new})
+    return below
+
+
+def wait_for_trials(run, number):
+    """Waits until so many trials are on their way; their process ids."""
+    until = time.time() + 300
+    while time.time() < until:
+        assert run.poll() is None, run.communicate()
+        pids = [pid for pid, words in descendants(run.pid).items() if 'trial.py' in words and 'seed=' in words]
+        if len(pids) >= number:
+            return pids
+        time.sleep(0.05)
+    raise AssertionError('no trial began')
+
+
+def parent_of(pid):
+    with open('/proc/%d/stat' % pid) as file:
+        return int(file.read().rpartition(')')[2].split()[1])
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs /proc to find the workers')
+def test_killed_workers_lose_no_trial(folder, tmp_path, serial):
+    kills, workers, nepoch = amount(2, 20), amount(2, 4), 30
+    run = driver(*arguments(folder, tmp_path, nepoch, 'trials=%d' % (kills + 2), 'workers=%d' % workers))
+    rng = np.random.RandomState(0)
+    for _ in range(kills):
+        pids = wait_for_trials(run, 1)
+        time.sleep(rng.uniform(0, 1.5))
+        pid = pids[rng.randint(len(pids))]
+        try:
+            os.kill(parent_of(pid), signal.SIGKILL)          # the worker that runs the trial
+        except (OSError, ProcessLookupError):
+            continue                                        # the trial had ended meanwhile
+        until = time.time() + 5
+        while os.path.exists('/proc/%d' % pid) and time.time() < until:
+            time.sleep(0.05)
+        assert not os.path.exists('/proc/%d' % pid)          # the trial has ended with it
+    out, err = run.communicate(timeout=600)
+    assert run.returncode == 0, err
+    check_all(tmp_path, serial, kills + 2, nepoch)
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs /proc to find the trials')
+def test_a_killed_driver_is_resumed(folder, tmp_path, serial):
+    kills, nepoch = amount(1, 10), 30
+    number = 2 * kills + 2
+    rng = np.random.RandomState(1)
+    finished = {}
+    for _ in range(kills):
+        run = driver(*arguments(folder, tmp_path, nepoch, 'trials=%d' % number))
+        wait_for_trials(run, 1)
+        time.sleep(rng.uniform(0, 5))
+        below = descendants(run.pid)
+        run.kill()
+        run.communicate()
+        until = time.time() + 20
+        while any(os.path.exists('/proc/%d' % pid) for pid in below) and time.time() < until:
+            time.sleep(0.1)
+        assert not [words for pid, words in below.items() if os.path.exists('/proc/%d' % pid)]
+        for path, when in finished.items():
+            assert os.stat(path).st_mtime_ns == when        # never run again
+        finished = {path: os.stat(path).st_mtime_ns for path in glob.glob(str(tmp_path / 'logs' / '*' / '*.gz'))}
+    run = trials(*arguments(folder, tmp_path, nepoch, 'trials=%d' % number))
+    assert run.returncode == 0, run.stderr
+    assert {path: os.stat(path).st_mtime_ns for path in finished} == finished
+    check_all(tmp_path, serial, number, nepoch)
+
+
+def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, serial):
+    code = '''if True:
+        import runpy, sys
+        sys.path.insert(0, %r)
+        import runs
+        runs.RUNS['diverges'] = runs.Run({'eta': 1e30}, None)
+        sys.argv[1:] = %r
+        runpy.run_path(%r, run_name='__main__')''' % (
+        os.path.join(ROOT, 'experiments'), arguments(folder, tmp_path, 2, 'trials=2', 'runs=diverges,conv16-ds2'),
+        os.path.join(ROOT, 'experiments', 'trials.py'))
+    run = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert run.returncode == 1 and 'Traceback' not in run.stderr
+    assert re.search(r'^# diverges, seed 0: status 3: the cost is (nan|inf) in epoch 1', run.stderr, re.M)
+    assert run.stderr.rstrip().split('\n')[-1] == '2 trials failed; the same command tries them again'
+    check_all(tmp_path, serial, 2, 2)
+
+
+@pytest.mark.parametrize('argument, text', [
+    ('runs=conv17-ds2', 'runs = conv17-ds2: no such run or group, did you mean conv1'),
+    ('trials=0', 'trials = 0: must be a whole number from 1 to 10000'), ('trials=ten', 'trials = ten: must be'),
+    ('seeds=3', 'seeds=3: must be name=value'), ('scheduler=nowhere', 'scheduler = nowhere: must be an address'),
+    ('settings=eta=-1', 'eta = -1: must be a finite number above 0'),
+    ('settings=W1dim=(40,40)', 'layer 1: Wrow = 40 exceeds Xrow = 28'),
+])
+def test_wrong_settings_fail_before_anything_is_sent_out(tmp_path, argument, text):
+    begun = time.time()
+    run = trials('results=%s' % tmp_path, 'trials=1', argument)
+    assert run.returncode == 2 and text in run.stderr and run.stderr.count('\n') == 1, run.stderr
+    assert not os.path.exists(str(tmp_path / 'logs')) and time.time() - begun < 20
+
+
+def test_two_drivers_with_one_folder(folder, tmp_path):
+    first = driver(*arguments(folder, tmp_path, 100000, 'trials=2'))
+    until = time.time() + 60
+    while not os.path.exists(str(tmp_path / 'trials.lock')) and time.time() < until:
+        time.sleep(0.1)
+    second = trials(*arguments(folder, tmp_path, 100000, 'trials=2'))
+    first.send_signal(signal.SIGINT)
+    out, err = first.communicate(timeout=60)
+    assert second.returncode == 1 and second.stderr == '%s: another run is using it\n' % (tmp_path / 'trials')
+    assert first.returncode == 130 and 'stopped by Ctrl-C; the same command goes on' in err and 'Traceback' not in err
+
+
+# ---- statistics
+
+def test_statistics_against_scipy_and_by_hand():
+    values = [1.83, 1.7, 1.95, 1.88, 1.64]
+    mean, sd, (low, high) = summary.statistics(values)
+    assert mean == pytest.approx(1.8) and sd == pytest.approx(0.12787, abs=1e-5)        # squares sum to 0.0654
+    interval = scipy.stats.t.interval(0.95, 4, loc=np.mean(values), scale=scipy.stats.sem(values))
+    assert (low, high) == pytest.approx(interval)
+    assert high - mean == pytest.approx(2.776 * 0.12787 / 5**0.5, abs=1e-3)             # 2.776: Student's t, 4 degrees
+
+
+@pytest.mark.parametrize('article, words', [
+    (1.81, 'article within 2 sd'), (1.5, 'article is lower by 2.3 sd'), (1.9, 'ours is lower, article within 2 sd'),
+    (3., 'ours is lower'),
+])
+def test_verdict(article, words):
+    assert summary.verdict(article, [1.83, 1.7, 1.95, 1.88, 1.64]) == words
+
+
+def test_the_article_s_runs_are_those_of_its_table():
+    """Names, sizes and figures as the article printed them; see its log headers."""
+    assert list(runs.ARTICLE)[0] == 'conv16-ds2' and len(runs.ARTICLE) == 8
+    assert sum(run.article.wall or 0 for run in runs.ARTICLE.values()) == 7 * 3600 + 57 * 60 + 8
+    assert [run.article.test for run in runs.ARTICLE.values()] == [1.81, 1.64, 1.64, 1.38, 1.42, 1.93, 1.28, 0.78]
