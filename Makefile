@@ -12,7 +12,7 @@ run: setup
 	@.venv/bin/python mnist_convnet.py $(ARGS)
 
 test: .venv/test
-	@.venv/bin/python -m pytest -q tests $(ARGS)
+	@.venv/bin/python -m pytest -q -n auto --dist worksteal tests $(ARGS)
 
 doctor: setup
 	@.venv/bin/python -m theano_setup

@@ -11,7 +11,6 @@ import datetime
 import difflib
 import json
 import os
-import platform
 import shutil
 import signal
 import statistics
@@ -24,15 +23,12 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-sys.path[:0] = [ROOT, os.path.join(HERE, 'peers')]
+sys.path[:0] = [ROOT, HERE, os.path.join(HERE, 'peers')]
 import mnist  # noqa: E402
 from hyperparameters import stop  # noqa: E402
+from machine import cores, machine  # noqa: E402
 from protocol import Failed, Worker, hold  # noqa: E402
-
-
-def cores():
-    """Number of cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+from runs import ARTICLE  # noqa: E402
 
 
 # settings, each to be given as name=value
@@ -59,16 +55,16 @@ def full(H, afunc, Wsigma=0.1):
     return {'kind': 'full', 'H': H, 'afunc': afunc, 'Wsigma': Wsigma}
 
 
-# The article's nets: hidden layers, and its wall time of 50 epochs in seconds, if given.
+# The article's nets: their hidden layers.
 NETS = {
-    'conv16-ds2': ([conv(16, 2)], 30 * 60 + 24),
-    'conv64-ds2': ([conv(64, 2)], 119 * 60 + 21),
-    'conv16-ds4': ([conv(16, 4)], 28 * 60 + 18),
-    'conv64-ds4': ([conv(64, 4)], 110 * 60 + 42),
-    'conv16-ds4-relu': ([conv(16, 4, 'ReLu')], None),
-    'conv16-conv16-ds2': ([conv(16, 2), conv(16, 2)], 106 * 60 + 56),
-    'conv16-conv16-ds4': ([conv(16, 4), conv(16, 4)], 54 * 60 + 9),
-    'conv16-full400': ([conv(16, 4, 'ReLu'), full(400, 'ReLu')], 27 * 60 + 18),
+    'conv16-ds2': [conv(16, 2)],
+    'conv64-ds2': [conv(64, 2)],
+    'conv16-ds4': [conv(16, 4)],
+    'conv64-ds4': [conv(64, 4)],
+    'conv16-ds4-relu': [conv(16, 4, 'ReLu')],
+    'conv16-conv16-ds2': [conv(16, 2), conv(16, 2)],
+    'conv16-conv16-ds4': [conv(16, 4), conv(16, 4)],
+    'conv16-full400': [conv(16, 4, 'ReLu'), full(400, 'ReLu')],
 }
 
 # Contenders: environment, script, and choices, of which each net keeps the fastest by trial.
@@ -182,12 +178,12 @@ def enter(contender, job):
 
 
 def take_turns(workers, peak):
-    """Times every worker in every repeat: seconds, cores in use, costs, conv layers, cores the waiting use.
+    """Times every worker in every repeat: seconds, cores in use, costs, conv layers, checkpoints, cores the waiting use.
 
     A worker that fails leaves workers.
     """
     times, in_use, costs = {c: [] for c in workers}, {c: [] for c in workers}, {}
-    conv_times, idle = [], []
+    conv_times, checkpoints, idle = [], [], []
     for repeat in range(repeats):
         peak.measure()
         for contender, worker in list(workers.items()):
@@ -205,17 +201,18 @@ def take_turns(workers, peak):
                     costs[contender] = worker.ask('cost')
                 if contender == 'project':
                     conv_times.append(np.sum(worker.ask('layers'), axis=0))
+                    checkpoints.append(worker.ask('checkpoint'))
             except Failed as failure:
                 say('%s left out: %s' % (contender, failure))
                 del workers[contender]
         say('repeat %d of %d: %s' % (repeat + 1, repeats, ', '.join('%s %.2f' % (c, times[c][-1]) for c in workers)))
-    return times, in_use, costs, conv_times, max(idle)
+    return times, in_use, costs, conv_times, checkpoints, max(idle)
 
 
 def run_net(name, contenders, peak, folder):
     """Figures of a net: each contender's seconds an epoch, their spread, costs, arithmetic rates."""
     say('%s' % name)
-    layers = layers_of(NETS[name][0])
+    layers = layers_of(NETS[name])
     job = {'layers': layers, 'folder': folder, 'eta': eta, 'mu': mu, 'batchsize': batchsize}
     workers, tried = {}, {}
     for contender in contenders:
@@ -223,7 +220,7 @@ def run_net(name, contenders, peak, folder):
         worker, tried[contender] = enter(kind, dict(job, threads=threads if kind == contender else 1))
         if worker is not None:
             workers[contender] = worker
-    times, in_use, costs, conv_times, idle = take_turns(workers, peak)
+    times, in_use, costs, conv_times, checkpoints, idle = take_turns(workers, peak)
     for worker in workers.values():
         worker.end()
     if 'project' not in workers:
@@ -241,6 +238,7 @@ def run_net(name, contenders, peak, folder):
     return {
         'seconds_per_epoch': medians, 'project_one_thread': one_thread,
         'spread': {c: [min(times[c]), max(times[c])] for c in workers}, 'all': times,
+        'checkpoint_share_of_epoch': statistics.median(checkpoints) / medians['project'],
         'cost': costs, 'does_not_learn_the_same': wrong, 'choice': {c: w.choice for c, w in workers.items()},
         'seconds_of_choices': tried, 'versions': {c: w.version for c, w in workers.items()},
         'cores_in_use': {c: statistics.median(in_use[c]) for c in workers}, 'cores_used_by_the_waiting': idle,
@@ -303,7 +301,7 @@ def table(result):
         return form % value if value is not None else ''
 
     for name, figures in result['nets'].items():
-        article = NETS[name][1]
+        article = ARTICLE[name].article.wall
         lines.append([name, cell(article and article / 50, '%.1f')]
                      + [cell(figures['seconds_per_epoch'].get(c)) for c in columns] + [cell(r) for r in ratios(figures)]
                      + [cell(100 * g / result['peak_gflops'], '%.0f %%') for g in figures['gflops'].values()])
@@ -320,16 +318,11 @@ def table(result):
             NL, result['data'], repeats, 100 * spread, threads, batchsize,
             '' if part * batchsize == NL else ', scaled from the first %d of them' % part,
             result['peak_gflops'], result['machine'], ', '.join(result['versions']), result['date'])) + (
+        '\nA checkpoint after every epoch takes %s of it.\n' % ', '.join('%.1f %% (%s)' % (
+            100 * figures['checkpoint_share_of_epoch'], name) for name, figures in result['nets'].items())) + (
         '' if 'startup_seconds' not in result else
         '\nThe article\'s first run as a process: %(whole_run).1f s from start to last line; with nepoch=0, '
         '%(warm_cache).1f s from a warm cache and %(empty_cache).1f s from an empty one.\n' % result['startup_seconds'])
-
-
-def machine():
-    name = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError), open('/proc/cpuinfo') as file:
-        name = next((line.partition(':')[2].strip() for line in file if line.startswith('model name')), name)
-    return '%s, %d cores, %s' % (name, cores(), platform.system())
 
 
 def main():

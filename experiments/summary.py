@@ -12,7 +12,7 @@ import scipy.stats
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
-import compare  # noqa: E402
+import logs as printed  # noqa: E402
 from runs import RUNS  # noqa: E402
 
 ERRORS = 'train', 'valid', 'test'
@@ -20,13 +20,13 @@ ERRORS = 'train', 'valid', 'test'
 
 def settings_of(path):
     """The hyperparameters that a trial's log says it had."""
-    return compare.read_logs(path)[0].settings
+    return printed.read_logs(path)[0].settings
 
 
 def read(results):
-    """{run: its trials as compare.Log, by seed}, in the order of runs.py; other names come last."""
+    """{run: its trials as logs.Log, by seed}, in the order of runs.py; other names come last."""
     trials = {}
-    for name, logs in compare.groups([os.path.join(results, 'logs')]):
+    for name, logs in printed.groups([os.path.join(results, 'logs')]):
         trials[name] = sorted(logs, key=lambda log: log.seed)
     return {name: trials[name] for name in [*RUNS, *sorted(set(trials) - set(RUNS))] if name in trials}
 
@@ -123,20 +123,24 @@ def trials_csv(trials):
     """The text of trials.csv: a row for each trial."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator='\n')
-    table.writerow(['run', 'seed', 'train_error', 'valid_error', 'test_error', 'wall_seconds', 'test_cost', 'epochs', 'threads',
+    table.writerow(['run', 'seed', 'train_error', 'valid_error', 'test_error', 'wall_seconds', 'test_cost', 'epochs',
                     'machine', 'versions'])
     for name, logs in trials.items():
         for log in logs:
-            table.writerow([name, log.seed, *errors_of(log), log.wall_seconds, log.test[1], log.test[0], log.threads,
-                            log.machine, log.versions])
+            table.writerow([name, log.seed, *errors_of(log), log.wall_seconds, log.test[1], log.test[0], log.machine,
+                            log.versions])
     return text.getvalue()
 
 
 def write(results):
-    """Writes RESULTS.md beside the folder of results, and trials.csv in it; prints the table. Raises SavingError."""
+    """Writes RESULTS.md and trials.csv into the folder of results; prints the table. Raises SavingError.
+
+    RESULTS.md of experiments/results, which readers look for first, comes to lie beside that folder.
+    """
     from saving import write_whole
     trials = read(results)
-    write_whole(os.path.join(os.path.dirname(os.path.abspath(results)), 'RESULTS.md'), results_md(trials).encode())
+    place = HERE if os.path.abspath(results) == os.path.join(HERE, 'results') else results
+    write_whole(os.path.join(place, 'RESULTS.md'), results_md(trials).encode())
     write_whole(os.path.join(results, 'trials.csv'), trials_csv(trials).encode())
     print(plain(rows(trials)))
 

@@ -123,9 +123,13 @@ def full_settings(arguments):
     load, train = mnist.load, training.train
     mnist.load, training.train = functools.lru_cache(maxsize=1)(load), lambda *_: None
     argv, sys.argv = sys.argv, ['mnist_convnet.py'] + arguments
+    words = io.StringIO()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(words):
             return runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')['settings']
+    except SystemExit:
+        sys.stderr.write(words.getvalue())
+        raise
     finally:
         mnist.load, training.train, sys.argv = load, train, argv
 
@@ -135,7 +139,7 @@ def path_of(name, seed):
 
 
 def missing_trials():
-    """(name, seed) of every trial that is not finished: seed by seed, so that what is there is there of all runs.
+    """(name, seed) of every trial that is not finished, seed by seed, so that all runs get on alike; {name: settings}.
 
     Ends with one line where a finished one has other settings than are asked for now.
     """

@@ -12,6 +12,12 @@ sys.path.insert(0, ROOT)
 if os.environ.get('MNIST_DIR'):
     os.environ['MNIST_DIR'] = os.path.abspath(os.environ['MNIST_DIR'])
 
+worker = os.environ.get('PYTEST_XDIST_WORKER')
+if worker:                          # tests side by side: neither waits for the other's compile lock, or spins for its core
+    flags = os.environ.get('THEANO_FLAGS'), 'base_compiledir=' + os.path.expanduser('~/.theano/tests-' + worker)
+    os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
+    os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+
 with warnings.catch_warnings():
     warnings.simplefilter('ignore', DeprecationWarning)
     import theano_setup  # noqa: F401  before any test imports Theano

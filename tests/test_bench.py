@@ -23,6 +23,7 @@ def test_figures_have_the_promised_form(tmp_path):
     assert list(figures['nets']) == ['conv16-ds4']
     seconds = figures['nets']['conv16-ds4']['seconds_per_epoch']
     assert list(seconds) == ['project'] and seconds['project'] > 0
+    assert 0 < figures['nets']['conv16-ds4']['checkpoint_share_of_epoch'] < 1
     assert set(figures['nets']['conv16-ds4']['gflops']) == {'conv_forward', 'conv_backward', 'step'}
     text = (tmp_path / 'table').read_text()
     assert text in run.stdout and '| conv16-ds4 | 34.0 | %.2f |' % seconds['project'] in text
@@ -41,12 +42,12 @@ def test_wrong_arguments_end_with_one_line(arguments, words):
 
 
 def test_sizes_are_those_of_the_article():
-    sizes = {name: [layer['Wshape'][0] for layer in bench.layers_of(hidden)[1:]] for name, (hidden, _) in bench.NETS.items()}
+    sizes = {name: [layer['Wshape'][0] for layer in bench.layers_of(hidden)[1:]] for name, hidden in bench.NETS.items()}
     assert sizes == {'conv16-ds2': [2304], 'conv64-ds2': [9216], 'conv16-ds4': [576], 'conv64-ds4': [2304],
                      'conv16-ds4-relu': [576], 'conv16-conv16-ds2': [16, 256], 'conv16-conv16-ds4': [16, 16],
                      'conv16-full400': [576, 400]}
     conv1, conv2, softmax = 16 * 25 * 24 * 24, 16 * 16 * 25 * 8 * 8, 256 * 10
-    assert bench.flops(bench.layers_of(bench.NETS['conv16-conv16-ds2'][0])) == (
+    assert bench.flops(bench.layers_of(bench.NETS['conv16-conv16-ds2'])) == (
         200 * (conv1 + conv2), 200 * (conv1 + 2 * conv2), 200 * (2 * conv1 + 3 * conv2 + 3 * softmax))
 
 

@@ -169,6 +169,16 @@ def test_ipython_session(ipython, folder):
     assert '\neta = -1: must be a finite number above 0' in wrong and 'Error' not in wrong and 'Traceback' not in wrong
 
 
+def test_ctrl_c_in_ipython_is_one_line_and_leaves_the_net(ipython, folder):
+    ipython.sendline('%%run mnist_convnet.py data=%s NL=500 nepoch=1000000' % folder)
+    ipython.expect(r'\n0 [\d.]+ ')
+    ipython.sendintr()
+    ipython.expect(r'stopped by Ctrl-C (after epoch \d+, minibatch|while evaluating)')
+    ipython.expect(r'In \[2\]: ')
+    assert 'Traceback' not in ipython.before
+    assert 'ConvLayer(X 12x10x1 * W 5x5x16' in prompt(ipython, 'net')
+
+
 def test_one_epoch_on_real_mnist_comes_under_4_percent(real_mnist):
     run = run_script('data=mnist', 'nepoch=1')
     assert run.returncode == 0, run.stderr

@@ -14,6 +14,7 @@ stock_rewrites = set(theano.compile.optdb.__db__)
 import mlp_2layer  # noqa: E402
 import mlp_3layer  # noqa: E402
 import protocol  # noqa: E402
+import saving  # noqa: E402
 import training  # noqa: E402
 from convnet import ConvLayer  # noqa: E402
 from nnet import FullLayer  # noqa: E402
@@ -34,9 +35,9 @@ class Theano:
         self.net = Net(*hidden, job['layers'][-1]['Wshape'][1], rng)
         self.initial = [p for P in params for p in P]
         few = slice(job['batchsize'])                      # to validate and test: never used
-        data = SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few])
+        self.folder, self.data = job['folder'], SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few])
         self.NL, self.X = len(X), X[few]
-        self.functions = training.compile_net(self.net, data, job['eta'], job['mu'])
+        self.functions = training.compile_net(self.net, self.data, job['eta'], job['mu'])
         fused = any(type(node.op).__module__.startswith('fused') for node in self.functions.update.maker.fgraph.toposort())
         if fused and 'stock' in job['choice']:
             raise SystemExit('stock Theano has an Op of this project in its graph')
@@ -56,6 +57,20 @@ class Theano:
 
     def cost(self):
         return training.mean_over(self.functions.evaluate['L'], self.NL)[0]
+
+    def checkpoint(self):
+        """Seconds of saving a checkpoint, median of 5."""
+        path = os.path.join(self.folder, 'checkpoint.npz')
+        params, velocities = ([v.get_value() for v in variables] for variables in (self.net.params, self.functions.velocities))
+        state = saving.State(1, 0, np.random.RandomState(0).get_state(), [], params, velocities)
+        times = []
+        with saving.Checkpoint(path, {}, self.data, True) as checkpoint:
+            for _ in range(5):
+                start = time.perf_counter()
+                checkpoint.save(state)
+                times.append(time.perf_counter() - start)
+        os.unlink(path)
+        return sorted(times)[2]
 
     def layers(self):
         """For each conv layer, [seconds of forward, of forward and backward], a minibatch.
