@@ -1,6 +1,7 @@
 # make         sets up .venv and trains the default net        make ARGS="W1nch=64 nepoch=10"
 # make setup   sets up .venv alone                             make test    sets up and runs the tests
-# make extras  adds IPython, tqdm and matplotlib               make doctor  prints what Theano runs on
+# make extras  adds IPython, tqdm, matplotlib, Dask            make doctor  prints what Theano runs on
+# make torture runs the tests of kills, damage and bad surroundings in full; make fuzz fuzzes the reader of data files
 # make peers   sets up PyTorch, TensorFlow and JAX, each in an environment of its own, for experiments/bench.py
 
 PYTHONS = python3.11 python3.10 python3.9 python3.8 python3
@@ -13,6 +14,13 @@ run: setup
 
 test: .venv/test
 	@.venv/bin/python -m pytest -q -n auto --dist worksteal tests $(ARGS)
+
+torture: .venv/test
+	@TORTURE=1 .venv/bin/python -m pytest -q tests/test_torture_*.py tests/test_saving.py tests/test_trials.py $(ARGS)
+
+fuzz: setup
+	@$(PIP) atheris==2.3.0
+	@.venv/bin/python tests/fuzz_idx.py -max_total_time=600 $(ARGS)
 
 doctor: setup
 	@.venv/bin/python -m theano_setup
@@ -66,4 +74,4 @@ peers: $(PEERS:%=.venv-%/ready)
 	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $< && touch $@ || { \
 	  echo "$* cannot be installed here: experiments/bench.py leaves it out"; rm -rf .venv-$*; }
 
-.PHONY: run test doctor setup extras clean peers
+.PHONY: run test torture fuzz doctor setup extras clean peers

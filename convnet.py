@@ -4,6 +4,7 @@ import theano
 import theano.tensor as T
 from theano.tensor.signal.pool import pool_2d
 
+from hyperparameters import check
 from nnet import AFUNC, initial_weights, one_of, whole
 
 
@@ -21,20 +22,21 @@ class ConvLayer:
         self.Xrow, self.Xcol, self.Xnch = whole('Xrow', Xrow), whole('Xcol', Xcol), whole('Xnch', Xnch)
         self.Wrow, self.Wcol, self.Wnch = whole('Wrow', Wrow), whole('Wcol', Wcol), whole('Wnch', Wnch)
         if not isinstance(ds, (tuple, list)) or len(ds) != 2:
-            raise ValueError('ds = %r: must be two whole numbers, such as (2, 2)' % (ds,))
+            raise ValueError('ds = %.200r: must be two whole numbers, such as (2, 2)' % (ds,))
         self.ds = whole('ds[0]', ds[0]), whole('ds[1]', ds[1])
-        if Wrow > Xrow:
-            raise ValueError('Wrow = %d exceeds Xrow = %d' % (Wrow, Xrow))
-        if Wcol > Xcol:
-            raise ValueError('Wcol = %d exceeds Xcol = %d' % (Wcol, Xcol))
+        if self.Wrow > self.Xrow:
+            raise ValueError('Wrow = %d exceeds Xrow = %d' % (self.Wrow, self.Xrow))
+        if self.Wcol > self.Xcol:
+            raise ValueError('Wcol = %d exceeds Xcol = %d' % (self.Wcol, self.Xcol))
         self.afunc = one_of('afunc', afunc, [name for name in AFUNC if name != 'softmax'])
+        check('withBias', withBias)
 
-        self.Yrow, self.Ycol = Xrow - Wrow + 1, Xcol - Wcol + 1
-        self.Zrow, self.Zcol = -(-self.Yrow // ds[0]), -(-self.Ycol // ds[1])       # rounded up
-        self.H = Wnch * self.Zrow * self.Zcol
+        self.Yrow, self.Ycol = self.Xrow - self.Wrow + 1, self.Xcol - self.Wcol + 1
+        self.Zrow, self.Zcol = -(-self.Yrow // self.ds[0]), -(-self.Ycol // self.ds[1])    # rounded up
+        self.H = self.Wnch * self.Zrow * self.Zcol
 
-        self.W = initial_weights((Wnch, Xnch, Wrow, Wcol), Wsigma, rng, 'W')
-        self.b = theano.shared(np.zeros(Wnch, theano.config.floatX), 'b') if withBias else None
+        self.W = initial_weights((self.Wnch, self.Xnch, self.Wrow, self.Wcol), self.H, Wsigma, rng)
+        self.b = theano.shared(np.zeros(self.Wnch, theano.config.floatX), 'b') if withBias else None
         self.params = [self.W] + ([self.b] if withBias else [])
 
     def output(self, X):

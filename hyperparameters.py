@@ -3,7 +3,7 @@ import ast
 import builtins
 import contextlib
 import difflib
-import math
+import numbers
 import os
 import sys
 
@@ -11,12 +11,17 @@ HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full')
 AFUNC = ('linear', 'ReLu', 'sigmoid', 'tanh')
 
 
+def one_line(text):
+    """text as a line that can be printed: line feeds, escapes and the like are spelt out."""
+    return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in str(text))
+
+
 def stop(message, status=2):
     """Ends the script with one line on stderr and an exit status: 2 for a wrong setting.
 
     In IPython, where nobody asks for the status and another than 0 is shown as a traceback, with 0.
     """
-    print(message, file=sys.stderr)
+    print(one_line(message), file=sys.stderr)
     sys.exit(0 if hasattr(builtins, 'get_ipython') else status)
 
 
@@ -38,11 +43,13 @@ def named(where):
 
 
 def is_whole(value, least=1, most=10**9):
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    """A whole number, also of NumPy; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
 
 
-def is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value, least=0, most=1e30):
+    """A number, also of NumPy, that single precision holds with room to reckon."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
 def is_pair(value):
@@ -71,9 +78,9 @@ ALLOWED = {
     'afunc2': (lambda v: v in AFUNC, 'one of ' + ', '.join(AFUNC)),
     'H1': COUNT, 'H2': COUNT,
     'withBias': BOOL,
-    'Wsigma': (lambda v: is_number(v) and v >= 0, 'a finite number of at least 0'),
-    'eta': (lambda v: is_number(v) and v > 0, 'a finite number above 0'),
-    'mu': (lambda v: is_number(v) and 0 <= v < 1, 'a number of at least 0 and below 1'),
+    'Wsigma': (is_number, 'a finite number of at least 0 and at most 1e30'),
+    'eta': (lambda v: is_number(v) and v > 0, 'a finite number above 0 and at most 1e30'),
+    'mu': (lambda v: is_number(v) and v < 1, 'a number of at least 0 and below 1'),
     'batchsize': COUNT,
     'nepoch': (lambda v: is_whole(v, 0), 'a whole number of at least 0'),
     'interval': COUNT,
@@ -83,35 +90,54 @@ ALLOWED = {
 }
 
 
+def check(name, value):
+    """ValueError unless the hyperparameter of this name may have this value."""
+    allowed, words = ALLOWED[name]
+    try:
+        fits = allowed(value)
+    except (TypeError, ValueError, OverflowError):      # an unhashable value, a path with a zero byte, an array
+        fits = False
+    if not fits:
+        raise ValueError('%s = %.200r: must be %s' % (name, value, words))
+
+
+def check_streams():
+    """stderr may be closed, stdout not; both spell out what their encoding does not have, such as a folder's name."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, 'w')              # print() would take stdout instead
+    if sys.stdout is None:
+        stop('stdout is closed: there is nowhere to print the log', status=141)
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, 'errors', None) == 'strict' and hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
+
+
 def override(settings, arguments):
     """Puts the arguments, key=value, into settings, a dictionary such as globals(), checks all and returns them.
 
     A value is a Python literal, (4,4) or 0.5 or True, or else plain text; nothing is executed.
     Ends the script with one line and exit status 2 at an unknown name or a value that is not allowed.
     """
+    sys.excepthook = ctrl_c_in_one_line
+    check_streams()
     for argument in arguments:
         name, equals, text = argument.partition('=')
         if not equals or name not in ALLOWED:
             near = difflib.get_close_matches(name, ALLOWED, 1, 0.5) or [
                 known for known in ALLOWED if known.lower() == name.lower()]
-            stop('%s: %s; known are %s' % (
+            stop('%.200s: %s; known are %s' % (
                 argument or "''", 'must be name=value' if not equals else
                 'no hyperparameter of this name' + (', did you mean %s?' % near[0] if near else ''), ', '.join(ALLOWED)))
         try:
-            value = ast.literal_eval(text)
+            value = ast.literal_eval(text) if len(text) < 1000 else text    # deep nesting can crash Python's parser
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             value = text
         settings[name] = text if isinstance(settings[name], str) and not isinstance(value, str) else value
-    sys.excepthook = ctrl_c_in_one_line
-    if sys.stderr is None:                              # closed: print() would take stdout instead
-        sys.stderr = open(os.devnull, 'w')
-    for name, (allowed, words) in ALLOWED.items():
+    for name in ALLOWED:
         try:
-            fits = allowed(settings[name])
-        except (TypeError, ValueError, OverflowError):  # an unhashable value, a path with a zero byte, 10**400
-            fits = False
-        if not fits:
-            stop('%s = %.200r: must be %s' % (name, settings[name], words))
+            check(name, settings[name])
+        except ValueError as error:
+            stop(error)
     if settings['batchsize'] > settings['NL']:
         stop('batchsize = %d exceeds NL = %d' % (settings['batchsize'], settings['NL']))
     if settings['data'] in ('auto', 'mnist', 'drawn') and settings['NL'] > 50000:

@@ -1,6 +1,6 @@
 """2-layer net: one hidden layer, conv or fully connected, and a softmax layer."""
 from convnet import ConvLayer
-from nnet import FullLayer, cross_entropy, error_rate
+from nnet import FullLayer, a_layer, cross_entropy, error_rate, whole
 
 
 class Net:
@@ -11,8 +11,8 @@ class Net:
     """
 
     def __init__(self, layer1, K, rng):
-        self.layer1 = layer1
-        self.layer2 = FullLayer(layer1.H, K, 'softmax', Wsigma=0.005, rng=rng)
+        self.layer1 = a_layer('layer1', layer1)
+        self.layer2 = FullLayer(layer1.H, whole('K', K), 'softmax', Wsigma=0.005, rng=rng)
         self.layers = [self.layer1, self.layer2]
         self.params = [W for layer in self.layers for W in layer.params]
 

@@ -1,6 +1,6 @@
 """3-layer net: two hidden layers, conv or fully connected, and a softmax layer."""
 from convnet import ConvLayer
-from nnet import FullLayer, cross_entropy, error_rate
+from nnet import FullLayer, a_layer, cross_entropy, error_rate, whole
 
 
 class Net:
@@ -11,9 +11,16 @@ class Net:
     """
 
     def __init__(self, layer1, layer2, K, rng):
-        self.layer1 = layer1
-        self.layer2 = layer2
-        self.layer3 = FullLayer(layer2.H, K, 'softmax', Wsigma=0.005, rng=rng)
+        self.layer1 = a_layer('layer1', layer1)
+        self.layer2 = a_layer('layer2', layer2)
+        if isinstance(layer2, ConvLayer):
+            fits = isinstance(layer1, ConvLayer) and (
+                (layer2.Xnch, layer2.Xrow, layer2.Xcol) == (layer1.Wnch, layer1.Zrow, layer1.Zcol))
+        else:
+            fits = getattr(layer2, 'D', layer1.H) == layer1.H          # a layer of another kind may have no D
+        if not fits:
+            raise ValueError('layer2 = %r does not take what layer1 = %r gives' % (layer2, layer1))
+        self.layer3 = FullLayer(layer2.H, whole('K', K), 'softmax', Wsigma=0.005, rng=rng)
         self.layers = [self.layer1, self.layer2, self.layer3]
         self.params = [W for layer in self.layers for W in layer.params]
 

@@ -1,22 +1,25 @@
-"""MNIST, any other data set in IDX files, or drawn digits: read, checked, split, scaled.
+"""MNIST, any other data set in IDX files, or drawn digits: found, read, checked, split, scaled.
 
     data = mnist.load('auto', NL=50000)     data.XL, data.tL: to train; XV, tV: to validate; XT, tT: to test
 """
 import collections
+import contextlib
 import glob
-import gzip
-import hashlib
 import http.client
-import math
 import os
-import struct
 import sys
 import tempfile
 import time
 import urllib.request
-import zlib
+try:
+    import fcntl
+except ImportError:                             # not a Unix: no locks
+    fcntl = None
 
 import numpy as np
+
+from hyperparameters import is_whole, one_line
+from idx import DataError, check_shapes, idx_folder, read_idx
 
 # SHA-256 of the unpacked files: packed copies differ as files and agree as data.
 MNIST = {
@@ -32,13 +35,8 @@ MIRRORS = [                                     # each has the four files, as NA
     'https://web.archive.org/web/2016id_/http://yann.lecun.com/exdb/mnist/',
 ]
 TIMEOUT = 10, 120                               # seconds without an answer; seconds for a whole file
-LARGEST = 2**31                                 # bytes in a file, unpacked
 
 Data = collections.namedtuple('Data', 'source XL tL XV tV XT tT Xnch Xrow Xcol K mean')
-
-
-class DataError(Exception):
-    """Data that is not there or not right: one line that names the file and what is wrong."""
 
 
 def load(data='auto', NL=50000, seed=0):
@@ -49,9 +47,12 @@ def load(data='auto', NL=50000, seed=0):
     X*: float32 (N, Xnch, Xrow, Xcol), pixels / 255 minus the mean image of XL; t*: int32 (N,), 0 to K - 1.
     Raises DataError.
     """
-    if data == 'drawn':
+    for name, value, least, most in (('NL', NL, 1, 10**9), ('seed', seed, 0, 2**32 - 1)):
+        if not is_whole(value, least, most):
+            raise DataError('%s = %.200r: must be a whole number from %d to %d' % (name, value, least, most))
+    if isinstance(data, str) and data == 'drawn':
         arrays, source = drawn(seed)
-    elif data in ('auto', 'mnist'):
+    elif isinstance(data, str) and data in ('auto', 'mnist'):
         try:
             arrays, source = [read_idx(mnist_file(name), MNIST[name]) for name in MNIST], 'MNIST'
         except DataError as error:
@@ -60,13 +61,15 @@ def load(data='auto', NL=50000, seed=0):
             print('# %s' % error, file=sys.stderr)
             arrays, source = drawn(seed)
     else:
-        arrays, source = [read_idx(path) for path in idx_folder(data)], data
+        paths, source = idx_folder(data), one_line(os.fspath(data))
+        check_shapes([read_idx(path, header_only=True) for path in paths], source, NL)     # before gigabytes are read
+        arrays = [read_idx(path) for path in paths]
     return split(arrays, source, NL)
 
 
 def image_size(data):
     """(Xnch, Xrow, Xcol) of the images of a data set, before it is loaded. Raises DataError."""
-    if data in ('auto', 'mnist', 'drawn'):
+    if isinstance(data, str) and data in ('auto', 'mnist', 'drawn'):
         return 1, 28, 28
     shape = read_idx(idx_folder(data)[0], header_only=True)
     if len(shape) not in (3, 4):
@@ -76,22 +79,10 @@ def image_size(data):
 
 def split(arrays, source, NL):
     """Data of the four arrays: images and labels of the training file, then of the test file."""
+    check_shapes([A.shape for A in arrays], source, NL)
     X, t, XT, tT = arrays
     X, XT = (A[:, np.newaxis] if A.ndim == 3 else A for A in (X, XT))
-    for A, labels, name in ((X, t, 'train'), (XT, tT, 't10k')):
-        if A.ndim != 4 or labels.ndim != 1:
-            raise DataError('%s: %s images have %d dimensions, labels %d: must be 3 or 4, and 1'
-                            % (source, name, A.ndim, labels.ndim))
-        if len(A) != len(labels):
-            raise DataError('%s: %d %s images, but %d labels' % (source, len(A), name, len(labels)))
-    if X.shape[1:] != XT.shape[1:]:
-        raise DataError('%s: train images are %s, t10k images %s' % (source, X.shape[1:], XT.shape[1:]))
     NV = len(X) // 6
-    if NV == 0:
-        raise DataError('%s: %d train images: must be at least 6, the last sixth of which validates' % (source, len(X)))
-    if NL > len(X) - NV:
-        raise DataError('NL = %d: %s has %d examples to train (%d less %d to validate)'
-                        % (NL, source, len(X) - NV, len(X), NV))
     K = int(t.max()) + 1
     if t.min() == t.max() or tT.max() >= K:
         raise DataError('%s: labels %d to %d to train, %d to %d to test: must be two classes or more, the same in both'
@@ -116,65 +107,6 @@ def drawn(seed):
     return [X[:60000], t[:60000], X[60000:], t[60000:]], 'drawn digits, not MNIST'
 
 
-# ---- IDX files
-
-def read_idx(path, sha256=None, header_only=False):
-    """The array of unsigned bytes in an IDX file, packed (.gz) or not; its shape if header_only. Raises DataError.
-
-    With sha256, the unpacked bytes must have this hash. Memory is taken for bytes that are there, not for
-    those the header promises.
-    """
-    opener = gzip.open if str(path).endswith('.gz') else open
-    try:
-        with opener(path, 'rb') as file:
-            head = file.read(4)
-            if len(head) < 4 or head[:2] != b'\0\0':
-                raise DataError('%s: not an IDX file: it begins with %r' % (path, head))
-            if head[2] != 8 or not 1 <= head[3] <= 4:
-                raise DataError('%s: IDX of type 0x%02x with %d dimensions: must be 0x08 (unsigned bytes) with 1 to 4'
-                                % (path, head[2], head[3]))
-            dims = file.read(4 * head[3])
-            if len(dims) < 4 * head[3]:
-                raise DataError('%s: ends within its header' % path)
-            shape = struct.unpack('>%dI' % head[3], dims)
-            size = math.prod(shape)
-            if not 1 <= size <= LARGEST:
-                raise DataError('%s: header says %s: must be 1 to %d bytes' % (path, ' x '.join(map(str, shape)), LARGEST))
-            if header_only:
-                return shape
-            body = bytearray()
-            while len(body) <= size:
-                chunk = file.read(min(1 << 20, size + 1 - len(body)))      # one more than promised, if there
-                if not chunk:
-                    break
-                body += chunk
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError('%s: %s' % (path, getattr(error, 'strerror', None) or str(error) or type(error).__name__))
-    if len(body) != size:
-        raise DataError('%s: header says %d bytes, but %s' % (
-            path, size, 'more follow' if len(body) > size else 'only %d follow' % len(body)))
-    if sha256 is not None:
-        hashed = hashlib.sha256(head + dims)
-        hashed.update(body)
-        found = hashed.hexdigest()
-        if found != sha256:
-            raise DataError('%s: not the MNIST file: SHA-256 is %s, must be %s' % (path, found, sha256))
-    return np.frombuffer(body, np.uint8).reshape(shape)
-
-
-def idx_folder(folder):
-    """Paths of the four IDX files of a folder, named as MNIST's: train-images*, train-labels*, t10k-images*, ..."""
-    if not os.path.isdir(folder):
-        raise DataError("data = '%s': must be 'auto', 'mnist', 'drawn' or a folder of IDX files" % folder)
-    paths = []
-    for stem in ('train-images', 'train-labels', 't10k-images', 't10k-labels'):
-        found = sorted(glob.glob(os.path.join(glob.escape(folder), stem + '[-.]idx?-ubyte*')))
-        if not found:
-            raise DataError('%s: has no %s-idx?-ubyte or .gz of it' % (folder, stem))
-        paths.append(found[0])
-    return paths
-
-
 # ---- finding MNIST
 
 class NotThere(DataError):
@@ -185,10 +117,13 @@ def mnist_file(name):
     """Path of an MNIST file: in MNIST_DIR, in the user's cache folder, or downloaded into it."""
     for folder in filter(None, [os.environ.get('MNIST_DIR'), cache_folder()]):
         for path in (os.path.join(folder, name), os.path.join(folder, name + '.gz')):
-            if os.path.exists(path):
+            try:
+                os.lstat(path)                          # a link that leads nowhere is there, and an error when read
                 return path
+            except OSError as error:
+                reason = error.strerror
         if folder == os.environ.get('MNIST_DIR'):
-            print('# no %s or .gz of it in MNIST_DIR (%s)' % (name, folder), file=sys.stderr)
+            print(one_line('# no %s or .gz of it in MNIST_DIR (%s): %s' % (name, folder, reason)), file=sys.stderr)
     return download(name)
 
 
@@ -198,18 +133,71 @@ def cache_folder():
 
 
 def download(name):
-    """Path of an MNIST file downloaded from the first mirror that has it; NotThere says why each failed."""
-    path = os.path.join(cache_folder(), name + '.gz')
+    """Path of an MNIST file downloaded to the cache, by this process or by the one it waited for. Raises NotThere."""
+    folder = cache_folder()
+    path = os.path.join(folder, name + '.gz')
+    try:
+        if not os.path.isabs(folder):
+            raise OSError('no home folder: set HOME, XDG_CACHE_HOME or MNIST_DIR')
+        os.makedirs(folder, exist_ok=True)
+        with alone_in(folder) as alone:
+            if not os.path.exists(path):
+                if alone:
+                    for part in glob.glob(os.path.join(glob.escape(folder), '*.part.gz')):
+                        os.unlink(part)                 # of a process that was killed
+                from_mirrors(name, path)
+        return path
+    except OSError as error:
+        raise NotThere('no MNIST in MNIST_DIR (%s), and nothing can be downloaded to %s: %s' % (
+            os.environ.get('MNIST_DIR', 'not set'), folder, error.strerror or error))
+
+
+@contextlib.contextmanager
+def alone_in(folder):
+    """Waits until no other process is in here with this folder; yields whether that could be had.
+
+    The lock is the kernel's, on the folder itself: it ends with its holder, however that ends.
+    """
+    if fcntl is None:
+        yield False
+        return
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        yield locked(lock)
+    finally:
+        os.close(lock)
+
+
+def locked(lock):
+    """Whether an exclusive lock could be had, within the time that a download may take."""
+    until = time.monotonic() + TIMEOUT[1]
+    while time.monotonic() < until:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.1)
+        except OSError:                                 # a file system without locks
+            return False
+    return False
+
+
+def from_mirrors(name, path):
+    """Stores an MNIST file from the first mirror that has it; NotThere says why each failed."""
     failures = []
     for mirror in list(MIRRORS):
         try:
             print('# downloading %s%s.gz' % (mirror, name), file=sys.stderr)
             packed = fetch(mirror + name + '.gz')
-            store(packed, path, MNIST[name])
-            return path
-        except (OSError, http.client.HTTPException, ValueError, DataError) as error:
-            failures.append('%s: %s' % (mirror, str(error).replace('\n', ' ') or type(error).__name__))
-            MIRRORS.append(MIRRORS.pop(0))              # the next file asks the next mirror first
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failures.append('%s: %s' % (mirror, str(error) or type(error).__name__))
+        else:
+            try:
+                store(packed, path, MNIST[name])
+                return
+            except DataError as error:
+                failures.append('%s: %s' % (mirror, error))
+        MIRRORS.append(MIRRORS.pop(0))                  # the next file asks the next mirror first
     raise NotThere('no MNIST in MNIST_DIR (%s) or %s, and no mirror has %s: %s' % (
         os.environ.get('MNIST_DIR', 'not set'), cache_folder(), name, '; '.join(failures)))
 
@@ -220,7 +208,7 @@ def fetch(url):
     body = bytearray()
     with urllib.request.urlopen(url, timeout=TIMEOUT[0]) as answer:
         while True:
-            chunk = answer.read(1 << 16)
+            chunk = answer.read1(1 << 16)               # what has come: read() would wait for all of it
             if not chunk:
                 break
             body += chunk
@@ -236,7 +224,6 @@ def fetch(url):
 
 def store(packed, path, sha256):
     """Writes packed bytes to path, which appears only once it is whole and its content has the hash."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
     fd, part = tempfile.mkstemp(suffix='.part.gz', dir=os.path.dirname(path))
     try:
         with os.fdopen(fd, 'wb') as file:

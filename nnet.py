@@ -3,6 +3,8 @@ import numpy as np
 import theano
 import theano.tensor as T
 
+from hyperparameters import check, is_whole
+
 AFUNC = {
     'linear': lambda Y: Y,
     'ReLu': T.nnet.relu,
@@ -23,8 +25,9 @@ class FullLayer:
     def __init__(self, D, H, afunc, withBias=True, Wsigma=0.1, rng=None):
         self.D, self.H = whole('D', D), whole('H', H)
         self.afunc = one_of('afunc', afunc, AFUNC)
-        self.W = initial_weights((D, H), Wsigma, rng, 'W')
-        self.b = theano.shared(np.zeros(H, theano.config.floatX), 'b') if withBias else None
+        check('withBias', withBias)
+        self.W = initial_weights((self.D, self.H), self.H, Wsigma, rng)
+        self.b = theano.shared(np.zeros(self.H, theano.config.floatX), 'b') if withBias else None
         self.params = [self.W] + ([self.b] if withBias else [])
 
     def output(self, X):
@@ -64,26 +67,34 @@ def velocities_at_rest(params):
     return [theano.shared(np.zeros_like(W.get_value()), 'v_' + W.name) for W in params]
 
 
-def initial_weights(shape, sigma, rng, name):
-    """Shared variable of the given shape drawn from N(0, sigma^2)."""
-    if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 <= sigma < float('inf'):
-        raise ValueError('Wsigma = %r: must be a finite number of at least 0' % (sigma,))
+def initial_weights(shape, H, sigma, rng):
+    """Shared variable W of the given shape drawn from N(0, sigma^2), of a layer of H values for each example."""
+    check('Wsigma', sigma)
     if np.prod(shape, dtype='float64') > 2**28:
-        raise ValueError('%s of shape %s: must have at most %d weights' % (name, shape, 2**28))
+        raise ValueError('W of shape %s: must have at most %d weights' % (shape, 2**28))
+    if H > 2**20:
+        raise ValueError('H = %d: must be at most %d, of which a thousand examples take 4 GiB' % (H, 2**20))
     if not isinstance(rng, np.random.RandomState):
-        raise ValueError('rng = %r: must be a numpy RandomState' % (rng,))
-    return theano.shared(rng.normal(0, sigma, shape).astype(theano.config.floatX), name)
+        raise ValueError('rng = %.200r: must be a numpy RandomState' % (rng,))
+    return theano.shared(rng.normal(0, sigma, shape).astype(theano.config.floatX), 'W')
 
 
 def whole(name, value, limit=10**9):
     """value, if it is a whole number from 1 to limit; else ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= limit:
-        raise ValueError('%s = %r: must be a whole number from 1 to %d' % (name, value, limit))
+    if not is_whole(value, 1, limit):
+        raise ValueError('%s = %.200r: must be a whole number from 1 to %d' % (name, value, limit))
     return int(value)
 
 
 def one_of(name, value, allowed):
     """value, if it is among the allowed; else ValueError."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError('%s = %r: must be one of %s' % (name, value, ', '.join(allowed)))
+        raise ValueError('%s = %.200r: must be one of %s' % (name, value, ', '.join(allowed)))
+    return value
+
+
+def a_layer(name, value):
+    """value, if it has what a layer has; else ValueError."""
+    if not all(hasattr(value, attribute) for attribute in ('params', 'output', 'H')):
+        raise ValueError('%s = %.200r: must be a layer, such as a ConvLayer or a FullLayer' % (name, value))
     return value

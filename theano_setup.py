@@ -8,15 +8,19 @@ OMP_NUM_THREADS or OPENBLAS_NUM_THREADS already say is left as it is.
 `python -m theano_setup` prints what was found, and a cure for what is wrong.
 """
 import configparser
+import contextlib
 import glob
 import hashlib
 import importlib
 import importlib.util
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 
 
 def cores():
@@ -25,16 +29,20 @@ def cores():
 
 
 def user_options():
-    """Names, in lower case, of the Theano options that the user has set in THEANO_FLAGS or a .theanorc file."""
-    names = {flag.split('=')[0].strip().lower() for flag in os.environ.get('THEANO_FLAGS', '').split(',')}
+    """The Theano options, names in lower case, that the user has set in THEANO_FLAGS or a .theanorc file."""
+    options = {}
     rc = configparser.RawConfigParser()
     try:
         rc.read(os.path.expanduser(f) for f in os.environ.get('THEANORC', '~/.theanorc').split(os.pathsep))
     except (configparser.Error, UnicodeDecodeError):
         pass                                      # Theano itself reports a broken file, and better
     for section in rc.sections():
-        names |= {name if section == 'global' else section + '.' + name for name in rc.options(section)}
-    return names
+        options.update((name if section == 'global' else section + '.' + name, value) for name, value in rc.items(section))
+    for flag in os.environ.get('THEANO_FLAGS', '').split(','):
+        name, equals, value = flag.partition('=')
+        if equals:
+            options[name.strip().lower()] = value.strip()
+    return options
 
 
 def links(ldflags, compiler):
@@ -45,7 +53,10 @@ def links(ldflags, compiler):
 
 def find_blas(compiler):
     """(linker flags, words on where they lead) of the best BLAS at hand: SciPy's, the system's, none."""
-    scipy_dir = importlib.util.find_spec('scipy').submodule_search_locations[0]
+    scipy = importlib.util.find_spec('scipy')
+    if scipy is None:
+        raise SystemExit('no SciPy in %s: `make setup` installs it' % sys.prefix)
+    scipy_dir = scipy.submodule_search_locations[0]
     for pattern in ('../scipy.libs/libopenblas*.so', '.dylibs/libopenblas*.dylib'):
         for path in glob.glob(os.path.join(glob.escape(scipy_dir), pattern)):
             path = os.path.realpath(path)
@@ -61,20 +72,40 @@ def find_blas(compiler):
                 flags = '-L%s %s' % (folder, library)       # Theano adds the rpath to every -L
             if links(flags, compiler):
                 return flags, 'the one inside SciPy: ' + path
-    for flags in ('-lopenblas', '-lblas'):
+    for flags in ('-lopenblas', '-lblas', ''):
         if links(flags, compiler):
-            return flags, "the system's: " + flags
-    return '', 'none: through NumPy, slower'
+            words = "the system's: " + flags if flags else 'none: through NumPy, slower'
+            print("# BLAS: %s (SciPy's was not found or does not link)" % words, file=sys.stderr)
+            return flags, words
+    raise SystemExit('%s cannot make a shared library, which Theano needs: is it whole, is there room in %s?'
+                     % (compiler, os.environ.get('TMPDIR', '/tmp')))
+
+
+def try_compile_folder(user):
+    """Ends the script where Theano could not keep compiled code, whose own words would be long."""
+    home = os.environ.get('HOME') or os.path.expanduser('~')
+    if home == '~':
+        raise SystemExit('no home folder, which Theano needs: set HOME')
+    folder = os.path.expanduser(user.get('compiledir') or user.get('base_compiledir') or os.path.join(home, '.theano'))
+    if '%' in folder:                             # in a .theanorc, to be completed by Theano
+        return
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(1 << 20))            # about what an Op takes
+            file.flush()
+    except OSError as error:
+        raise SystemExit('cannot write to %s, where Theano keeps compiled code: %s; for another folder, set '
+                         'THEANO_FLAGS=base_compiledir=FOLDER' % (folder, error.strerror))
 
 
 def set_up():
     """Puts our defaults before the user's own settings in THEANO_FLAGS; returns words on the BLAS."""
     if not (3, 8) <= sys.version_info[:2] <= (3, 11):
-        raise SystemExit('Python %d.%d: Theano 1.0.5 runs on 3.8 to 3.11; `make setup` finds one of them'
-                         % sys.version_info[:2])
+        raise SystemExit('Python %d.%d: Theano 1.0.5 runs on 3.8 to 3.11; `make setup` finds one' % sys.version_info[:2])
     if 'theano' in sys.modules:
         return 'as Theano was imported'
-    if not os.environ.get('OMP_NUM_THREADS', '').isdigit() or int(os.environ['OMP_NUM_THREADS']) == 0:
+    if not re.fullmatch('0*[1-9][0-9]*', os.environ.get('OMP_NUM_THREADS', '')):
         os.environ['OMP_NUM_THREADS'] = str(cores())
     # Two pools of threads on the same cores are slower than one thread. OpenMP has the cores,
     # BLAS is called from within; one BLAS thread also makes the sums independent of their number.
@@ -82,24 +113,59 @@ def set_up():
     os.environ.setdefault('MKL_NUM_THREADS', '1')
 
     user = user_options()
-    defaults = {'floatX': 'float32', 'openmp': 'True', 'allow_gc': 'False'}   # keep temporaries: no page faults
-    compiler = shutil.which('g++') or shutil.which('clang++')
+    # Temporaries are kept: no page faults. A lock left by a killed process is waited for 24 times compile.wait.
+    defaults = {'floatX': 'float32', 'openmp': 'True', 'allow_gc': 'False', 'compile.wait': '1'}
+    if user.get('device', 'cpu') != 'cpu' and importlib.util.find_spec('pygpu') is None:
+        raise SystemExit('device = %s in THEANO_FLAGS or .theanorc: must be cpu, as pygpu is not there' % user['device'])
+    compiler = shutil.which(user.get('cxx', 'g++')) or 'cxx' not in user and shutil.which('clang++')
+    if not compiler:
+        raise SystemExit("cxx = '%s' in THEANO_FLAGS or .theanorc: must be a C++ compiler, such as g++" % user['cxx']
+                         if 'cxx' in user else 'no C++ compiler (g++ or clang++), which Theano needs: '
+                         'apt-get install g++, dnf install gcc-c++, or xcode-select --install')
+    defaults['cxx'] = compiler
+    if not os.path.exists(os.path.join(sysconfig.get_paths()['include'], 'Python.h')):
+        raise SystemExit('no Python.h in %s, which Theano needs: apt-get install python%d.%d-dev, or dnf install '
+                         'python3-devel' % ((sysconfig.get_paths()['include'],) + sys.version_info[:2]))
     blas = 'as set by the user'
-    if 'cxx' not in user:
-        if compiler is None:
-            raise SystemExit('no C++ compiler (g++ or clang++), which Theano needs: apt-get install g++, '
-                             'dnf install gcc-c++, or xcode-select --install')
-        defaults['cxx'] = compiler
-        if not os.path.exists(os.path.join(sysconfig.get_paths()['include'], 'Python.h')):
-            raise SystemExit('no Python.h in %s, which Theano needs: apt-get install python%d.%d-dev, or dnf install '
-                             'python3-devel' % ((sysconfig.get_paths()['include'],) + sys.version_info[:2]))
     if 'blas.ldflags' not in user:
-        defaults['blas.ldflags'], blas = find_blas(compiler) if compiler else ('', 'none: no compiler')
-        if not blas.startswith('the one inside SciPy'):
-            print("# BLAS: %s (SciPy's was not found or does not link)" % blas, file=sys.stderr)
+        defaults['blas.ldflags'], blas = find_blas(compiler)
+    try_compile_folder(user)
     flags = ['%s=%s' % item for item in defaults.items() if item[0].lower() not in user]
     os.environ['THEANO_FLAGS'] = ','.join(flags + list(filter(None, [os.environ.get('THEANO_FLAGS')])))
     return blas
+
+
+def import_theano():
+    """Imports Theano; what stops it, such as a wrong value in THEANO_FLAGS, becomes one line."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            importlib.import_module('theano')
+    except Exception as error:
+        words = ' '.join(str(error).split()) or type(error).__name__
+        raise SystemExit('Theano cannot be set up: %.500s' % words) from None
+
+
+def stop_where_the_disk_is_full():
+    """Makes a full disk, found while compiling, one line: of Theano, it is pages. Other errors are as ever."""
+    from theano.gof.cmodule import ModuleCache
+    compiled = ModuleCache.module_from_key
+
+    def module_from_key(self, *args, **kwargs):
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                return compiled(self, *args, **kwargs)
+        except Exception as error:
+            for folder in theano.config.compiledir, os.environ.get('TMPDIR', '/tmp'):
+                if os.path.isdir(folder) and shutil.disk_usage(folder).free < 2**24:
+                    raise SystemExit('compiling failed: %s has less than 16 MB left' % folder) from None
+            if isinstance(error, OSError):
+                raise SystemExit('compiling failed: %s' % error) from None
+            print(printed.getvalue(), end='')
+            raise
+
+    ModuleCache.module_from_key = module_from_key
 
 
 def keep_compiled_code():
@@ -128,8 +194,10 @@ def keep_compiled_code():
 
 
 blas_found = set_up()
+import_theano()
 import theano  # noqa: E402,F401
 keep_compiled_code()
+stop_where_the_disk_is_full()
 
 
 def doctor():
@@ -138,8 +206,7 @@ def doctor():
     import numpy
     import scipy.signal
     import theano.tensor as T
-    problems = []
-    config = theano.config
+    problems, config = [], theano.config
     version = subprocess.run([config.cxx, '--version'], stdout=subprocess.PIPE).stdout.decode().split('\n')[0]
     print('Python    %s (%s)' % (sys.version.split()[0], sys.executable))
     print('packages  theano %s, numpy %s, scipy %s' % (theano.__version__, numpy.__version__, scipy.__version__))

@@ -24,6 +24,11 @@ with warnings.catch_warnings():
     import theano
 
 
+def amount(sample, whole):
+    """What a test takes: the whole where TORTURE=1 is set, as `make torture` does; else a sample."""
+    return whole if os.environ.get('TORTURE') == '1' else sample
+
+
 @pytest.fixture
 def rng():
     return np.random.RandomState(1)

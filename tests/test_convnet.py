@@ -61,7 +61,14 @@ def test_gradients_agree_with_finite_differences(shape, afunc, rng, float64):
     (dict(ds=2), 'ds = 2: must be two whole numbers, such as (2, 2)'),
     (dict(ds=(2, 0)), 'ds[1] = 0: must be a whole number from 1 to 1000000000'),
     (dict(afunc='softmax'), "afunc = 'softmax': must be one of linear, ReLu, sigmoid, tanh"),
-    (dict(Wsigma=-1), 'Wsigma = -1: must be a finite number of at least 0'),
+    (dict(Wsigma=-1), 'Wsigma = -1: must be a finite number of at least 0 and at most 1e30'),
+    (dict(Wsigma=1e300), 'Wsigma = 1e+300: must be a finite number of at least 0 and at most 1e30'),
+    (dict(withBias=1), 'withBias = 1: must be True or False'),
+    (dict(Wnch=10**6), 'H = 144000000: must be at most 1048576, of which a thousand examples take 4 GiB'),
+    (dict(Wrow=5.0), 'Wrow = 5.0: must be a whole number from 1 to 1000000000'),
+    (dict(ds='22'), "ds = '22': must be two whole numbers, such as (2, 2)"),
+    (dict(ds=()), 'ds = (): must be two whole numbers, such as (2, 2)'),
+    (dict(rng=0), 'rng = 0: must be a numpy RandomState'),
 ])
 def test_wrong_arguments_are_named(arguments, line):
     right = dict(Xrow=28, Xcol=28, Xnch=1, Wrow=5, Wcol=5, Wnch=16, ds=(2, 2), afunc='linear',
@@ -74,3 +81,10 @@ def test_wrong_arguments_are_named(arguments, line):
 def test_repr_shows_the_shapes(rng):
     assert repr(ConvLayer(28, 28, 1, 5, 5, 16, (2, 2), 'linear', False, rng=rng)) == (
         'ConvLayer(X 28x28x1 * W 5x5x16 -> Y 24x24x16, ds (2, 2) -> Z 12x12x16, H 2304, linear, no bias)')
+
+
+def test_numpy_integers_of_few_bits_do_not_overflow(rng):
+    """28 * 28 * 16 does not fit into the eight bits of the arguments."""
+    small = [np.uint8(n) for n in (28, 28, 1, 5, 5, 16)]
+    layer = ConvLayer(*small, (np.uint8(2), np.uint8(2)), 'linear', Wsigma=np.float32(0.1), rng=rng)
+    assert (layer.Yrow, layer.Zrow, layer.H) == (24, 12, 2304) and layer.W.get_value().shape == (16, 1, 5, 5)

@@ -94,3 +94,19 @@ def test_header_is_the_articles_character_by_character(hidden, rng):
     net = mlp_3layer.Net(layer1, layer2, 10, rng) if '-' in hidden else mlp_2layer.Net(layer1, 10, rng)
     assert '\n'.join(net.log_header()) == ARTICLE[hidden]
     assert repr(net).count('\n') == len(net.layers) and '-> H 10, softmax' in repr(net)
+
+
+@pytest.mark.parametrize('make, line', [
+    (lambda full, conv, rng: mlp_2layer.Net(None, 3, rng), 'layer1 = None: must be a layer'),
+    (lambda full, conv, rng: mlp_2layer.Net(full, 0, rng), 'K = 0: must be a whole number'),
+    (lambda full, conv, rng: mlp_2layer.Net(full, 3.0, rng), 'K = 3.0: must be a whole number'),
+    (lambda full, conv, rng: mlp_2layer.Net(full, 3, None), 'rng = None: must be a numpy RandomState'),
+    (lambda full, conv, rng: mlp_3layer.Net(conv, 'full', 3, rng), "layer2 = 'full': must be a layer"),
+    (lambda full, conv, rng: mlp_3layer.Net(full, full, 3, rng), 'layer2 = FullLayer(D 7 -> H 5, tanh) does not take what'),
+    (lambda full, conv, rng: mlp_3layer.Net(full, conv, 3, rng), 'layer2 = ConvLayer(X 8x9x2 '),
+    (lambda full, conv, rng: mlp_3layer.Net(conv, conv, 3, rng), 'layer2 = ConvLayer(X 8x9x2 '),
+])
+def test_wrong_arguments_are_named(make, line, rng):
+    with pytest.raises(ValueError) as error:
+        make(FullLayer(7, 5, 'tanh', rng=rng), ConvLayer(8, 9, 2, 3, 2, 4, (2, 3), 'tanh', rng=rng), rng)
+    assert str(error.value).startswith(line)

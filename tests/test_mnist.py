@@ -51,7 +51,7 @@ PACKED = gzip.compress(GOOD)
     (b'', False, 'not an IDX file'),
     (b'<html><body>404 Not Found</body></html>', False, 'not an IDX file'),
     (b'<html><body>404 Not Found</body></html>', True, 'gzip'),
-    (b'', True, 'not an IDX file'),
+    (b'', True, 'ended before'),
     (b'\0\0\x0d\x03' + GOOD[4:], False, 'type 0x0d'),
     (b'\0\0\x08\x00' + GOOD[4:], False, '0 dimensions'),
     (b'\0\0\x08\xff' + GOOD[4:], False, '255 dimensions'),
@@ -62,11 +62,16 @@ PACKED = gzip.compress(GOOD)
     (gzip.compress(GOOD + bytes(10**8)), True, 'more follow'),
     (b'\0\0\x08\x03' + b'\xff' * 12 + b'1', False, 'must be 1 to'),
     (b'\0\0\x08\x03' + struct.pack('>3I', 0, 28, 28), False, 'must be 1 to'),
-    (b'\0\0\x08\x03' + struct.pack('>3I', 2**21, 28, 28) + b'1', False, 'only 1 follow'),
+    (b'\0\0\x08\x03' + struct.pack('>3I', 2**21, 28, 28) + b'1', False, 'not believed of a file of 17'),
     (PACKED[:-9], True, 'ended before'),
     (PACKED[:20] + bytes([PACKED[20] ^ 255]) + PACKED[21:], True, ''),
-    (PACKED[:-8] + bytes(4) + PACKED[-4:], True, 'CRC'),
+    (PACKED[:-8] + bytes(4) + PACKED[-4:], True, 'data check'),
+    (PACKED[:-4] + bytes(4), True, 'length check'),
     (PACKED + b'trailing', True, 'gzip'),
+    (PACKED + bytes(8), True, 'gzip'),
+    (PACKED + PACKED, True, 'more follow'),
+    (PACKED + PACKED[:9], True, 'ended before'),
+    (gzip.compress(b'\0\0\x08\x01' + struct.pack('>I', 2**30) + bytes(10**6)), True, 'not believed'),
 ])
 def test_a_broken_file_is_named_in_one_line(tmp_path, content, packed, words):
     path = tmp_path / ('file.gz' if packed else 'file')
@@ -74,6 +79,13 @@ def test_a_broken_file_is_named_in_one_line(tmp_path, content, packed, words):
     with pytest.raises(mnist.DataError) as error:
         mnist.read_idx(str(path))
     assert str(error.value).startswith('%s: ' % path) and words in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_gzip_file_may_have_several_members(tmp_path):
+    """RFC 1952: what they hold, one after another."""
+    path = tmp_path / 'file.gz'
+    path.write_bytes(b''.join(gzip.compress(GOOD[n:n + 7]) for n in range(0, len(GOOD), 7)))
+    assert np.array_equal(mnist.read_idx(str(path)).ravel(), np.arange(24))
 
 
 def test_every_truncation_is_refused(tmp_path):

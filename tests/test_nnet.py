@@ -67,7 +67,12 @@ def test_five_steps_of_momentum_equal_a_loop_in_numpy(rng, float64):
     (dict(H=True), 'H = True: must be a whole number from 1 to 1000000000'),
     (dict(D=10**6, H=10**6), 'W of shape (1000000, 1000000): must have at most 268435456 weights'),
     (dict(afunc='relu'), "afunc = 'relu': must be one of linear, ReLu, sigmoid, tanh, softmax"),
-    (dict(Wsigma=float('nan')), 'Wsigma = nan: must be a finite number of at least 0'),
+    (dict(Wsigma=float('nan')), 'Wsigma = nan: must be a finite number of at least 0 and at most 1e30'),
+    (dict(D=1, H=2**21), 'H = 2097152: must be at most 1048576, of which a thousand examples take 4 GiB'),
+    (dict(withBias='no'), "withBias = 'no': must be True or False"),
+    (dict(H=float('nan')), 'H = nan: must be a whole number from 1 to 1000000000'),
+    (dict(D=np.float64(3)), 'D = 3.0: must be a whole number from 1 to 1000000000'),
+    (dict(afunc=None), 'afunc = None: must be one of linear, ReLu, sigmoid, tanh, softmax'),
     (dict(rng=None), 'rng = None: must be a numpy RandomState'),
 ])
 def test_wrong_arguments_are_named(arguments, line):

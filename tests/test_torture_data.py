@@ -1,0 +1,201 @@
+"""Bad data: one line with the file's name, at once and without much memory; never a traceback, never accepted."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+
+import idx
+import mnist
+from conftest import amount, run_script
+from damage import idx_bytes
+from test_mnist import arrays, write_folder
+
+NAME = 'train-images-idx3-ubyte'
+
+
+def test_damaged_files_are_refused_at_once_without_much_memory(tmp_path):
+    """The reader has a process to itself, so that its memory can be told. See damage.py, which judges by itself."""
+    count, bomb = amount((1000, 2**28), (10000, 2**33))
+    run = subprocess.run([sys.executable, os.path.join(os.path.dirname(__file__), 'damage.py'), str(tmp_path), str(count),
+                          '1', str(bomb)], stdout=subprocess.PIPE, check=True)
+    seen = json.loads(run.stdout.decode())
+    assert seen['number of bad'] == 0, seen['bad']
+    assert seen['damaged'] == count and len(seen['kinds']) == 16 and seen['right'] > 0
+    assert seen['slowest'] < 2 and seen['megabytes'] < 200, seen
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A right data set of unpacked files, to be spoilt. Whatever hangs is stopped after 5 s."""
+    def stop(*_):
+        raise AssertionError('hangs')
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(5)
+    yield write_folder(tmp_path, *arrays())
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def refusal(folder, **options):
+    with pytest.raises(mnist.DataError) as error:
+        mnist.load(folder, NL=50, **options)
+    assert '\n' not in str(error.value)
+    return str(error.value)
+
+
+def unix_socket(path):
+    here = os.getcwd()
+    os.chdir(os.path.dirname(path))                     # a socket's path must be short
+    socket.socket(socket.AF_UNIX).bind(os.path.basename(path))
+    os.chdir(here)
+
+
+@pytest.mark.parametrize('make, words', [
+    (os.mkfifo, 'not a regular file'),
+    (lambda path: os.symlink('/dev/zero', path), 'not a regular file'),
+    (lambda path: os.symlink('/dev/stdin', path), ''),
+    (unix_socket, ''),
+    (os.mkdir, 'Is a directory'),
+    (lambda path: os.symlink(path, path), 'symbolic link'),
+    (lambda path: os.symlink('nowhere', path), 'No such file'),
+    (lambda path: os.symlink('/proc/self/status', path), 'not an IDX file'),
+])
+def test_what_is_no_file_is_named_and_does_not_hang(folder, make, words):
+    path = os.path.join(folder, NAME)
+    os.remove(path)
+    make(path)
+    line = refusal(folder)
+    assert line.startswith(path + ': ') and words in line
+
+
+def as_nobody(function, *arguments):
+    """What function returns in a process without a superuser's rights."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            os.write(writing, function(*arguments).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        found = file.read()
+    os.waitpid(pid, 0)
+    return found
+
+
+def test_no_permission_is_named():
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        folder = os.path.join(top, 'data')
+        os.mkdir(folder, 0o755)
+        write_folder(pathlib.Path(folder), *arrays())
+        path = os.path.join(folder, NAME)
+        os.chmod(path, 0)
+        assert as_nobody(refusal, folder) == path + ': Permission denied'
+        os.chmod(path, 0o644)
+        assert as_nobody(lambda: mnist.load(folder, NL=50).source) == folder            # nothing else was in the way
+        os.chmod(folder, 0)
+        assert as_nobody(refusal, folder) == folder + ': Permission denied'
+        os.chmod(folder, 0o755)
+
+
+@pytest.mark.parametrize('change', ['a pixel', 'longer', 'shorter'])
+def test_a_file_that_changes_while_it_is_read(folder, monkeypatch, change):
+    """Somebody writes to the file between its header and its pixels."""
+    path = os.path.join(folder, NAME)
+    os.utime(path, (1, 1))                              # not just written: clocks of file systems tick slowly
+
+    class Math:
+        @staticmethod
+        def prod(shape):
+            with open(path, 'r+b') as file:
+                if change == 'a pixel':
+                    file.seek(20)
+                    file.write(b'!')
+                else:
+                    file.truncate(os.path.getsize(path) + (1 if change == 'longer' else -1))
+            return int(np.prod(shape))
+    monkeypatch.setattr(idx, 'math', Math)
+    with pytest.raises(mnist.DataError) as error:
+        idx.read_idx(path)
+    assert str(error.value).startswith(path + ': ')
+
+
+def test_counts_that_differ_are_seen_before_gigabytes_are_read(folder, monkeypatch):
+    """The headers tell: no body is read."""
+    with open(os.path.join(folder, 'train-labels-idx1-ubyte'), 'wb') as file:
+        file.write(b'\0\0\x08\x01\0\x10\0\0')
+        file.truncate(8 + 2**20)
+    monkeypatch.setattr(idx, 'bytearray', None, raising=False)
+    assert '60 train images, but 1048576 labels' in refusal(folder)
+
+
+@pytest.mark.parametrize('make', [
+    lambda path: open(path, 'wb').write(idx_bytes(np.arange(60, dtype='uint8') % 3)),         # the labels' bytes
+    lambda path: open(path, 'wb').write(idx_bytes(np.zeros((60, 1, 1, 2), 'uint8'))),
+    lambda path: open(path, 'wb').write(idx_bytes(np.zeros((60, 5, 8), 'uint8'))),
+])
+def test_right_files_in_wrong_places_are_refused(folder, make):
+    make(os.path.join(folder, NAME))
+    assert folder in refusal(folder)
+
+
+def test_names_with_line_feeds_stay_one_line(folder):
+    odd = os.path.join(folder, 'a\nb \x1b[31m')
+    os.mkdir(odd)
+    assert '\\n' in refusal(odd) and '\x1b' not in refusal(odd)
+
+
+@pytest.mark.parametrize('arguments, words', [
+    (dict(data=None), 'data = None: '), (dict(data=5), 'data = 5: '), (dict(data=b'mnist'), "data = b'mnist': "),
+    (dict(data=''), "data = '': "), (dict(data='a\0b'), "data = 'a\\x00b': "), (dict(data='x' * 5000), "data = 'xxx"),
+    (dict(data=['mnist']), 'data = ['), (dict(data=np.zeros(3)), 'data = array('),
+    (dict(NL=0), 'NL = 0: '), (dict(NL=-1), 'NL = -1: '), (dict(NL=2.5), 'NL = 2.5: '), (dict(NL='50'), "NL = '50': "),
+    (dict(NL=True), 'NL = True: '), (dict(NL=float('nan')), 'NL = nan: '), (dict(NL=None), 'NL = None: '),
+    (dict(NL=10**20), 'NL = 100000000000000000000: '), (dict(seed=-1), 'seed = -1: '), (dict(seed=2**32), 'seed = 42949'),
+    (dict(seed='0'), "seed = '0': "),
+])
+def test_wrong_arguments_of_load_are_named(folder, arguments, words):
+    with pytest.raises(mnist.DataError) as error:
+        mnist.load(**{**dict(data=folder, NL=50), **arguments})
+    assert str(error.value).startswith(words) and len(str(error.value)) < 500
+
+
+def test_numpy_integers_and_paths_will_do(tmp_path):
+    folder = write_folder(tmp_path, *arrays())
+    data = mnist.load(tmp_path, NL=np.int16(50))
+    assert data.source == folder and data.XL.shape == (50, 1, 5, 7)
+
+
+@pytest.mark.parametrize('spoil', ['page', 'fifo'] + amount([], ['truncated', 'loop', 'empty', 'folder', 'bomb']))
+def test_the_script_says_it_in_one_line(folder, spoil):
+    path = os.path.join(folder, NAME)
+    with open(path, 'rb') as file:
+        content = file.read()
+    os.remove(path)
+    if spoil == 'fifo':
+        os.mkfifo(path)
+    elif spoil == 'loop':
+        os.symlink(path, path)
+    elif spoil == 'folder':
+        os.mkdir(path)
+    else:
+        with open(path, 'wb') as file:
+            file.write({'page': b'<html>', 'truncated': content[:-1], 'empty': b'',
+                        'bomb': b'\0\0\x08\x03' + b'\x7f\xff\xff\xff\0\0\0\1\0\0\0\1'}[spoil])
+    signal.alarm(60)                                    # Theano is imported first
+    run = run_script('data=' + folder, 'NL=50')
+    assert run.returncode == 2 and run.stdout == ''
+    assert run.stderr.startswith(path + ': ') and run.stderr.count('\n') == 1
