@@ -16,7 +16,8 @@ import numpy as np
 
 LARGEST = 2**24                                     # bytes in a log, unpacked
 
-Log = collections.namedtuple('Log', 'name run seed source header NL NV NT rows test settings wall_seconds')
+Log = collections.namedtuple('Log', 'name run seed source header NL NV NT rows test settings wall_seconds machine versions',
+                             defaults=(None, None))
 Group = collections.namedtuple('Group', 'name logs')
 
 
