@@ -94,7 +94,8 @@ except saving.SavingError as error:
     hyperparameters.stop(error, status=1)
 except OSError as error:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # what is left goes nowhere
-    hyperparameters.stop('stdout: %s' % error.strerror, status=141 if isinstance(error, BrokenPipeError) else 1)
+    hyperparameters.stop('%s: %s' % (error.filename or 'stdout', error.strerror or error),
+                         status=141 if isinstance(error, BrokenPipeError) else 1)
 except training.NotFinite as error:
     hyperparameters.stop(error, status=3)
 except training.Stopped as error:

@@ -59,7 +59,7 @@ def run_trial(root, name, arguments, seed, threads):
         script = os.path.join(root, 'experiments', 'trial.py')
         with tempfile.TemporaryFile() as err, subprocess.Popen(
                 [sys.executable, script, *arguments, *more], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=err) as child:
+                stderr=err, start_new_session=True) as child:          # Ctrl-C is for the driver
             out = child.stdout.read().decode()             # communicate() would close stdin, which ends the trial
             child.wait()
             err.seek(0)
@@ -164,8 +164,8 @@ def connected():
     """A Dask client of the scheduler given, or of workers started here."""
     import dask
     from distributed import Client, LocalCluster
-    # A worker that is killed is not its trial's fault; trials are processes of their own.
-    dask.config.set({'distributed.scheduler.allowed-failures': 1000, 'logging.distributed': 'error'})
+    # A worker that is killed is not its trial's fault: trials are processes of their own.
+    dask.config.set({'distributed.scheduler.allowed-failures': 1000})
     with contextlib.ExitStack() as stack:
         if scheduler:
             address = scheduler
@@ -175,9 +175,10 @@ def connected():
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
                 local_directory=folder))
         try:
-            yield stack.enter_context(Client(address, timeout='10s'))
+            client = stack.enter_context(Client(address, timeout='10s'))
         except OSError as error:
             stop('scheduler = %s: %s' % (scheduler or 'local', error), 1)
+        yield client
 
 
 class Progress:
@@ -258,6 +259,7 @@ def main():
 
 if __name__ == '__main__':
     override(globals(), sys.argv[1:])
+    os.environ.setdefault('DASK_LOGGING__DISTRIBUTED', 'error')
     try:
         import distributed  # noqa: F401
     except ImportError:

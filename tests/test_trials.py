@@ -221,6 +221,20 @@ def test_wrong_settings_fail_before_anything_is_sent_out(tmp_path, argument, tex
     assert not os.path.exists(str(tmp_path / 'logs')) and time.time() - begun < 20
 
 
+def test_a_cluster_of_one_s_own(folder, tmp_path, serial):
+    from distributed import LocalCluster
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        run = trials(*arguments(folder, tmp_path, 2, 'trials=2', 'scheduler=' + cluster.scheduler_address))
+    assert run.returncode == 0, run.stderr
+    check_all(tmp_path, serial, 2, 2)
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(folder, tmp_path):
+    run = trials(*arguments(folder, tmp_path, 2, 'trials=1', 'scheduler=tcp://127.0.0.1:1'))
+    assert run.returncode == 1 and 'Traceback' not in run.stderr
+    assert re.fullmatch(r'scheduler = tcp://127.0.0.1:1: .*\n', run.stderr)
+
+
 def test_two_drivers_with_one_folder(folder, tmp_path):
     first = driver(*arguments(folder, tmp_path, 100000, 'trials=2'))
     until = time.time() + 60
