@@ -18,11 +18,6 @@ from runs import RUNS  # noqa: E402
 ERRORS = 'train', 'valid', 'test'
 
 
-def settings_of(path):
-    """The hyperparameters that a trial's log says it had."""
-    return printed.read_logs(path)[0].settings
-
-
 def read(results):
     """{run: its trials as logs.Log, by seed}, in the order of runs.py; other names come last."""
     trials = {}

@@ -24,6 +24,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, HERE]
+import logs as printed  # noqa: E402
 import summary  # noqa: E402
 from hyperparameters import stop  # noqa: E402
 from machine import cores  # noqa: E402
@@ -116,7 +117,10 @@ def arguments_of(run):
 
 
 def full_settings(arguments):
-    """All hyperparameters of a run, checked by the script itself, up to where it would train; may end the process."""
+    """(all hyperparameters of a run, words on its data), checked by the script itself, up to where it would train.
+
+    Ends the process with the script's own line where something is wrong.
+    """
     import theano_setup  # noqa: F401
     import mnist
     import training
@@ -126,7 +130,8 @@ def full_settings(arguments):
     words = io.StringIO()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(words):
-            return runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')['settings']
+            there = runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')
+        return there['settings'], there['data'].source
     except SystemExit:
         sys.stderr.write(words.getvalue())
         raise
@@ -143,20 +148,21 @@ def missing_trials():
 
     Ends with one line where a finished one has other settings than are asked for now.
     """
-    missing, wanted = [], {name: full_settings(arguments_of(run)) for name, run in runs.items()}
-    for seed in range(trials):
-        for name in runs:
-            if os.path.exists(path_of(name, seed)):
-                there = summary.settings_of(path_of(name, seed))
-                differ = ['%s = %r, not %r' % (key, there.get(key), value)
-                          for key, value in json.loads(json.dumps(dict(wanted[name], seed=seed))).items()
-                          if there.get(key) != value and key != 'data']
-                if differ:
-                    stop('%s: is of other settings: %s; remove it, or give another results=FOLDER'
-                         % (path_of(name, seed), ', '.join(differ)))
-            else:
+    missing, wanted = [], {}
+    for name, run in runs.items():
+        wanted[name], source = full_settings(arguments_of(run))
+        for seed in range(trials):
+            if not os.path.exists(path_of(name, seed)):
                 missing.append((name, seed))
-    return missing, wanted
+                continue
+            log = printed.read_logs(path_of(name, seed))[0]
+            asked = json.loads(json.dumps(dict(wanted[name], seed=seed, data=source)))
+            there = dict(log.settings or {}, data=log.source)
+            differ = ['%s = %r, not %r' % (key, there.get(key), asked[key]) for key in asked if there.get(key) != asked[key]]
+            if differ:
+                stop('%s: is of other settings: %s; remove it, or give another results=FOLDER'
+                     % (path_of(name, seed), ', '.join(differ)))
+    return sorted(missing, key=lambda trial: trial[1]), wanted
 
 
 @contextlib.contextmanager
@@ -267,7 +273,7 @@ if __name__ == '__main__':
     import saving
     try:
         main()
-    except saving.SavingError as error:
+    except (saving.SavingError, printed.LogError) as error:
         stop(error, 1)
     except KeyboardInterrupt:
         stop('stopped by Ctrl-C; the same command goes on', 130)
