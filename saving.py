@@ -266,6 +266,8 @@ def lock(path):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise SavingError('%s: another run is using it' % path[:-len('.lock')])
+            except OSError:                                      # a file system without locks
+                return file
             with contextlib.suppress(FileNotFoundError):         # its last holder has removed it meanwhile: try again
                 if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                     return file
