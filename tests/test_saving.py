@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_the_same_log_and_checkpoint(folder, tmp_path, 
 
 def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp_path, capsys):
     """Chains of runs that are killed at random moments and resumed, most of whose time is spent in saving."""
-    nepoch, chains, kills = 300, amount(1, 20), amount(4, 10)
+    nepoch, chains, kills = 400, amount(1, 20), amount(4, 10)
     wanted = run_script(*arguments(folder, tmp_path / 'whole.npz', nepoch, 'W1nch=1', 'batchsize=500'))
     assert wanted.returncode == 0, wanted.stderr
     rng, killed, in_a_save = np.random.RandomState(0), 0, 0
@@ -90,9 +90,9 @@ def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp
         more = ['W1nch=1', 'batchsize=500', 'resume=True']
         for kill in range(kills):
             run = start(*arguments(folder, path, nepoch, *more))
-            while kill and not run.stdout.readline().startswith('# seed'):       # the first one: at any moment
+            while kill and not run.stdout.readline().startswith('0 '):           # the first one: at any moment
                 assert run.poll() is None
-            time.sleep(rng.uniform(0, 1))
+            time.sleep(rng.uniform(0, 0.3 if kill else 3))
             run.kill()
             run.communicate()
             killed += run.returncode == -signal.SIGKILL
@@ -242,9 +242,9 @@ def test_a_full_disk_leaves_the_previous_checkpoint(folder, small_disk, tmp_path
 def test_a_file_that_may_not_grow_leaves_the_previous_one(tmp_path):
     path = str(tmp_path / 'a')
     saving.write_whole(path, b'before')
-    code = 'import sys; sys.path.insert(0, %r); import theano_setup, saving; saving.write_whole(%r, bytes(100000))' % (ROOT, path)
+    code = 'import sys; sys.path.insert(0, %r); import theano_setup, saving; saving.write_whole(%r, bytes(1 << 22))' % (ROOT, path)
     run = subprocess.run([sys.executable, '-c', code], stderr=subprocess.PIPE, universal_newlines=True,
-                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000)))
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 21, 1 << 21)))
     assert run.returncode != 0 and 'saving.SavingError: %s: cannot be written: File too large' % path in run.stderr
     assert os.listdir(str(tmp_path)) == ['a']
     with open(path, 'rb') as file:
