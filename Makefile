@@ -13,7 +13,7 @@ run: setup
 	@.venv/bin/python mnist_convnet.py $(ARGS)
 
 test: .venv/test
-	@.venv/bin/python -m pytest -q -n auto --dist worksteal tests $(ARGS)
+	@.venv/bin/python -m pytest -q -n auto --dist loadgroup tests $(ARGS)
 
 torture: .venv/test
 	@TORTURE=1 .venv/bin/python -m pytest -q tests/test_torture_*.py tests/test_saving.py tests/test_trials.py $(ARGS)

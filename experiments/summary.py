@@ -46,6 +46,8 @@ def verdict(article, values):
     mean, sd, _ = statistics(values)
     if mean < article:
         return 'ours is lower' + (', article within 2 sd' if article <= mean + 2 * sd else '')
+    if not sd > 0:                                   # one seed, or seeds that agree
+        return 'article is lower' if article < mean else 'the same'
     return 'article within 2 sd' if article >= mean - 2 * sd else 'article is lower by %.1f sd' % ((mean - article) / sd)
 
 
