@@ -171,7 +171,7 @@ def test_ipython_session(ipython, folder):
 
 def test_ctrl_c_in_ipython_is_one_line_and_leaves_the_net(ipython, folder):
     ipython.sendline('%%run mnist_convnet.py data=%s NL=500 nepoch=1000000' % folder)
-    ipython.expect(r'\n0 [\d.]+ ')
+    ipython.expect(r'[\r\n]0 [\d.]+ ')
     ipython.sendintr()
     ipython.expect(r'stopped by Ctrl-C (after epoch \d+, minibatch|while evaluating)')
     ipython.expect(r'In \[2\]: ')
