@@ -34,16 +34,17 @@ Comparison = collections.namedtuple('Comparison', 'first other d error binomial 
 # ---- the differences
 
 def compare(first, other):
-    """Comparison of two groups that have test errors. d: those of other less those of first; error and binomial: two
-    standard errors of d, all in %; p: of such a d or a larger one by chance, None where nothing varies; how, sample: words.
+    """Comparison of two groups that have test errors, the means of which differ by d, other less first.
 
+    error: standard error of d, by the method how; binomial: the same from the number of examples alone; all in %.
+    p: probability of such a difference, or a larger one, by chance; None where nothing varies. sample: words.
     Counted in examples, as sums of those are exact: what does not vary has a standard deviation of exactly 0.
     """
     logs, NT = [tested(first), tested(other)], NT_of(first)
     a, b = (np.array([round(log.test[4] / 100 * NT) for log in group]) for group in logs)
     n, m, d = len(a), len(b), b.mean() - a.mean()
     seeds = [seeds_of(group) for group in logs]
-    word = 'runs' if None in seeds else 'seeds'
+    word = 'runs' if any(len(group) > 1 and known is None for group, known in zip(logs, seeds)) else 'seeds'
     binomial = math.sqrt(sum(wrong * (NT - wrong) / NT for wrong in (a.mean(), b.mean())))
     if n == m == 1:
         error, how, sample = binomial, 'binomial error', 'one run each'
@@ -91,12 +92,16 @@ def in_words(c, limit):
 
 
 def notes(found):
-    """Lines on what a group does not give, and what is taken instead."""
+    """Lines on what a group does not give, what is taken instead, and on epochs that differ from the first's."""
+    first = tested(found[0])
     for group in found:
         finished = tested(group)
         if len(finished) < len(group.logs):
-            yield '%s: no test error: %s before the last line' % (group.name, 'its log ends' if len(
-                group.logs) == 1 else '%d of its %d logs end' % (len(group.logs) - len(finished), len(group.logs)))
+            yield '%s: no test error in %d of %d logs (stopped before the last line)' % (
+                group.name, len(group.logs) - len(finished), len(group.logs))
+        if finished and first and finished[0].test[0] != first[0].test[0]:
+            yield '%s: its test error is of epoch %d, that of %s of epoch %d' % (
+                group.name, finished[0].test[0], found[0].name, first[0].test[0])
         missing = [line for line, given in (
             ('# data:', any(log.source for log in group.logs)),
             ('# NT =', any(log.NT for log in group.logs) or not finished)) if not given]
@@ -119,7 +124,8 @@ def block(group, epochs):
     p = np.mean(test) / 100 if test else 0
     rows = [('train', 'valid')] + [(cell(train, '%.3f'), cell(valid, '%.2f')) for train, valid in (
         errors.get(epoch, ([], [])) for epoch in epochs)]
-    rows += [('', cell(test, '%.2f') or 'none'), ('', '%.2f' % (100 * math.sqrt(p * (1 - p) / NT_of(group))) if test else '')]
+    binomial = 100 * math.sqrt(p * (1 - p) / NT_of(group))
+    rows += [('', cell(test, '%.2f') or 'none'), ('', '%.2f' % binomial if test else '')]
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     lines = [group.name + (' (%d runs)' % len(group.logs) if len(group.logs) > 1 else '')]
     lines += [row[0].rjust(widths[0]) + '  ' + row[1].rjust(widths[1]) for row in rows]
@@ -164,9 +170,10 @@ def main(arguments):
         stop('png = %s: %d groups: colours tell at most %d apart' % (png, len(found), len(curves.COLOURS)))
     for group in found:
         seeds = [log.seed for log in group.logs if log.seed is not None]
-        if len(set(seeds)) < len(seeds):
+        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        if twice:
             print('%s: seed %s occurs more than once: its runs are not paired with those of others' % (
-                group.name, ', '.join(str(seed) for seed in sorted(set(seeds)) if seeds.count(seed) > 1)), file=sys.stderr)
+                group.name, ', '.join(map(str, twice))), file=sys.stderr)
 
     print(table(found, shutil.get_terminal_size((100, 24)).columns))
     print('\nErrors in %; +-: standard deviation over runs; binom.: binomial error of a test error')
@@ -200,7 +207,8 @@ def main(arguments):
 if __name__ == '__main__':
     if sys.stdout is None:
         sys.stdout = open(os.devnull, 'w')
-    sys.stdout.reconfigure(errors='backslashreplace')       # a path may hold any bytes
+    if hasattr(sys.stdout, 'reconfigure'):                  # not in a notebook
+        sys.stdout.reconfigure(errors='backslashreplace')   # a path may hold any bytes
     try:
         main(sys.argv[1:])
     except BrokenPipeError:

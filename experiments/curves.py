@@ -8,6 +8,12 @@ from logs import by_epoch, deviation, tested
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442']     # Okabe and Ito's
 
 
+def as_label(name):
+    """A name as matplotlib prints it: no formula between $, not left out for a _ in front, at most 50 characters."""
+    name = name if len(name) <= 50 else '...' + name[-47:]
+    return (' ' if name.startswith('_') else '') + name.encode(errors='replace').decode().replace('$', r'\$')
+
+
 def draw(found):
     """Figure of the errors against the epoch: validation solid, training dashed, test a diamond; bands: mean +- sd."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,31 +22,38 @@ def draw(found):
     from matplotlib.patches import Patch
     from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 
-    names = [group.name if len(group.name) <= 60 else '...' + group.name[-57:] for group in found]
+    names = [as_label(group.name) for group in found]
     handles = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in zip(names, COLOURS)] + [
         Line2D([], [], color='grey', label='validation'),
         Line2D([], [], color='grey', linestyle='--', label='training'),
         Line2D([], [], color='grey', linestyle='', marker='D', markerfacecolor='white', label='test')]
     if any(len(group.logs) > 1 for group in found):
         handles.append(Patch(color='grey', alpha=0.2, linewidth=0, label='mean +- sd'))
-    columns = max(1, min(4, 90 // (max(map(len, names)) + 8)))
-    figure = Figure(figsize=(8, 4.8 + 0.22 * -(-len(handles) // columns)), layout='constrained')
+    figure = Figure(figsize=(8, 4.8), layout='constrained')
     FigureCanvasAgg(figure)
+    for columns in (4, 3, 2, 1):                # as many as the names leave room for
+        legend = figure.legend(handles=handles, loc='outside lower center', ncol=columns, frameon=False)
+        if legend.get_window_extent().width < 0.95 * figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    figure.set_figheight(4.8 + 0.22 * -(-len(handles) // columns))
     axes = figure.add_subplot()
     last, means = max(epoch for group in found for epoch in by_epoch(group)), []
-    for group, colour in zip(found, COLOURS):
+    for n, (group, colour) in enumerate(zip(found, COLOURS), 1):
         errors = by_epoch(group)
         for part, style in ((1, '-'), (0, '--')):
             mean, sd = (np.array([of(point[part]) for point in errors.values()]) for of in (np.mean, deviation))
             axes.plot(list(errors), mean, style, color=colour, marker='.')
             if sd.any():
-                axes.fill_between(list(errors), np.maximum(mean - sd, 0), mean + sd, color=colour, alpha=0.2, linewidth=0)
+                axes.fill_between(list(errors), np.maximum(mean - sd, 0), mean + sd, color=colour, alpha=0.2,
+                                  linewidth=0)
             means.extend(mean)
         test = [log.test[4] for log in tested(group)]
         if test:
             mean, sd = np.mean(test), deviation(test)
-            axes.errorbar(tested(group)[0].test[0] + 0.02 * last, mean, [[min(mean, sd)], [sd]], fmt='D', color=colour,
-                          markerfacecolor='white', zorder=3)
+            beside = tested(group)[0].test[0] + 0.015 * n * last       # the last epoch, and the groups before
+            axes.errorbar(beside, mean, [[min(mean, sd)], [sd]], fmt='D', color=colour, markerfacecolor='white',
+                          zorder=3)
             means.append(mean)
     # Logarithmic down to the power of ten below the least error, linear from there to 0, which occurs.
     least = 10.**math.floor(math.log10(min((mean for mean in means if mean > 0), default=1)))
@@ -50,5 +63,4 @@ def draw(found):
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: '%g' % value))
     axes.grid(alpha=0.4)
     axes.set(xlabel='epoch', ylabel='errors (%%), linear below %g %%' % least)
-    figure.legend(handles=handles, loc='outside lower center', ncol=columns, frameon=False)
     return figure

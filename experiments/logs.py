@@ -28,7 +28,8 @@ class LogError(Exception):
 # ---- reading a log
 
 UNITS = {'d': 86400, 'h': 3600, 'min': 60, 's': 1, 'ms': 1e-3, 'us': 1e-6, 'µs': 1e-6, 'ns': 1e-9}
-RESULT = re.compile(r'(\d+) (-?{0}) ({0}) ({0})(?: ({0}))?$'.format(r'\d+(?:\.\d+)?(?:e[+-]?\d+)?'))
+FLOAT = r'\d+(?:\.\d+|(?=e))(?:e[+-]\d+)?'         # as Python prints it: 1 alone is a line cut short
+RESULT = re.compile(r'(\d+) (-?{0}) ({0}) ({0})(?: ({0}))?$'.format(FLOAT))
 TITLE = re.compile(r'### (?!training:)')
 NET = re.compile(r'# (Xdim|D): ')                   # the article leaves the title out at times
 HEADER = re.compile(r'# \w+: ')                      # whatever log_header of a net of your own prints
@@ -109,7 +110,8 @@ def read_logs(path):
                 if line.startswith('Wall time: '):
                     log['wall_seconds'] = seconds(line)
             elif result or inside and line not in OMITTED:
-                raise ValueError('neither a result nor a comment of this log' if inside else 'a result outside of a log')
+                raise ValueError(
+                    'neither a result nor a comment of this log' if inside else 'a result outside of a log')
         except (ValueError, RecursionError) as error:
             raise LogError('%s, line %d: %.80r: %s' % (path, number, line, error))
         previous = line or previous
@@ -145,8 +147,8 @@ def add_result(log, epoch, cost, train, valid, test):
 def groups(paths):
     """A list of Group(name, logs): of each file, each folder of logs, each folder in a folder without.
 
-    A group is named by its run, else by the end of its path, as much of it as tells it from the others. Raises LogError,
-    also where the logs of a group differ in more than the seed.
+    A group is named by its run, else by the end of its path, as much of it as tells it from the others.
+    Raises LogError, also where the logs of a group differ in more than the seed.
     """
     found = [(path, files) for argument in paths for path, files in files_of(argument)]
     places = [os.path.abspath(path) for path, _ in found]
@@ -178,14 +180,14 @@ def files_of(path):
 
 
 def check_alike(path, logs):
-    """LogError where logs of a group are not runs of the same net on the same data; what they do not give may differ."""
-    facts = [{**(log.settings or {}), 'seed': None, 'net': ' '.join(line for line in log.header if line[1] == ' '), 'run': log.run,
-              'data': log.source, 'NT': log.NT} for log in logs]
+    """LogError where the logs of a group differ in more than the seed, and in what all of them give."""
+    facts = [{**(log.settings or {}), 'seed': None, 'net': ' '.join(line for line in log.header if line[1] == ' '),
+              'run': log.run, 'data': log.source, 'NT': log.NT, 'nepoch': log.test and log.test[0]} for log in logs]
     for name in sorted({name for fact in facts for name in fact}):
         values = {str(fact[name]) for fact in facts if fact.get(name) is not None}
         if len(values) > 1:
-            raise LogError('%s: its logs differ in %s (%s), and must differ by seed only: one file or folder for each' % (
-                path, name, '; '.join(sorted(values))))
+            raise LogError('%s: its logs differ in %s (%s): must differ by seed only' % (
+                path, name, '; '.join(sorted(values)[:2])))
 
 
 def tested(group):

@@ -20,9 +20,9 @@ COMPARE = os.path.join('experiments', 'compare.py')
 
 def group(name, counts, seeds=None, NT=10000):
     """A group with these numbers of test errors."""
-    seeds = range(len(counts)) if seeds is None else seeds
-    return compare.Group(name, [compare.Log(name, None, seed, 'MNIST', [], 50000, 10000, NT, {}, (50, 0.1, 0.0, 1.9, 100 * n / NT),
-                                            None, None) for n, seed in zip(counts, seeds)])
+    return compare.Group(name, [
+        compare.Log(name, None, seed, 'MNIST', [], 50000, 10000, NT, {}, (50, 0.1, 0.0, 1.9, 100 * n / NT), None, None)
+        for n, seed in zip(counts, range(len(counts)) if seeds is None else seeds)])
 
 
 def test_one_run_each_by_hand():
@@ -40,7 +40,7 @@ def test_one_run_each_by_hand():
 
 
 def test_the_same_seeds_are_paired_in_any_order():
-    """Differences -10 -5 -10 -5: mean -7.5, standard error 5 / sqrt(12); p by the closed form for 3 degrees of freedom."""
+    """Differences -10 -5 -10 -5: mean -7.5, standard error 5 / sqrt(12); p in closed form for 3 degrees of freedom."""
     c = compare.compare(group('A', [190, 185, 180, 185]), group('B', [180, 170, 180, 180], seeds=[3, 2, 1, 0]))
     t = 7.5 / (5 / math.sqrt(12)) / math.sqrt(3)
     assert c.d == pytest.approx(-0.075) and c.error == pytest.approx(0.05 / math.sqrt(12))
@@ -56,13 +56,14 @@ def test_other_seeds_by_hand():
     t = 10 / math.sqrt(8)
     assert c.how == 'Welch\'s t-test' and c.error == pytest.approx(math.sqrt(8) / 100)
     assert c.p == pytest.approx(1 - t / math.sqrt(2 + t**2), rel=1e-9)
-    assert compare.in_words(c, 0.05).startswith('no difference to be seen with 2 and 2 seeds: B 1.72 % against A 1.82 %, ')
+    assert compare.in_words(c, 0.05).startswith(
+        'no difference to be seen with 2 and 2 seeds: B 1.72 % against A 1.82 %, difference -0.10 +- 0.03 (Welch')
 
 
 @pytest.mark.parametrize('turned', [False, True])
 def test_one_run_and_several_by_hand(turned):
     """Mean 184, standard deviation 4, n = 3; 190 is t = 6 / (4 sqrt(4/3)) away."""
-    sides = [group('ours', [180, 184, 188]), group('article', [190])]
+    sides = [group('ours', [180, 184, 188]), group('article', [190], seeds=[None])]
     c = compare.compare(*(sides[::-1] if turned else sides))
     t = 6 / (4 * math.sqrt(4 / 3))
     assert c.d == pytest.approx(-0.06 if turned else 0.06) and c.error == pytest.approx(0.04 * math.sqrt(4 / 3))
@@ -96,16 +97,17 @@ def test_seeds_that_are_unknown_or_twice_there_are_not_paired(seeds, how):
      '(binomial error 0.19)'),
     ([181] * 3, [181], 'no difference at all with one run and 3 seeds: B and A have the same test errors, 1.81 % '
      '(binomial error 0.19)'),
-    ([181], [171] * 3, 'B has fewer test errors than A: 1.71 % against 1.81 %, difference 0.10; no test, as nothing varies '
-     'with one run and 3 seeds (binomial error 0.19)'),
+    ([181], [171] * 3, 'B has fewer test errors than A: 1.71 % against 1.81 %, difference 0.10; no test, as nothing '
+     'varies with one run and 3 seeds (binomial error 0.19)'),
     ([181] * 3, [182] * 2, 'B has more test errors than A: 1.82 % against 1.81 %, difference 0.01; no test, as nothing '
      'varies with 3 and 2 seeds (binomial error 0.19)'),
-    ([0], [0], 'no difference at all with one run each: B and A have the same test errors, 0.00 % (binomial error 0.00)'),
+    ([0], [0],
+     'no difference at all with one run each: B and A have the same test errors, 0.00 % (binomial error 0.00)'),
     ([181], [181], 'no difference to be seen with one run each: B 1.81 % against A 1.81 %, difference +0.00 +- 0.19 '
      '(binomial error, one run each, z = 0.00, p = 1)'),
     ([100, 110, 120, 130], [300, 311, 320, 331],
-     'B has more test errors than A: 3.15 % against 1.15 %, difference 2.00 +- 0.00 (paired t-test, 4 seeds, p < 0.0001; '
-     'binomial error 0.20)'),
+     'B has more test errors than A: 3.15 % against 1.15 %, difference 2.00 +- 0.00 (paired t-test, 4 seeds, '
+     'p < 0.0001; binomial error 0.20)'),
 ])
 def test_words_where_little_or_nothing_varies(a, b, words):
     with warnings.catch_warnings():
@@ -116,7 +118,8 @@ def test_words_where_little_or_nothing_varies(a, b, words):
 # ---- processes
 
 def test_the_articles_lines_side_by_side(tmp_path):
-    run = run_script(save(tmp_path, 'conv16-ds2.log', ARTICLE_16_DS2), save(tmp_path, 'conv64-ds4.log', ARTICLE_64_DS4), script=COMPARE)
+    run = run_script(save(tmp_path, 'conv16-ds2.log', ARTICLE_16_DS2),
+                     save(tmp_path, 'conv64-ds4.log', ARTICLE_64_DS4), script=COMPARE)
     assert run.returncode == 0 and run.stderr == ''
     assert run.stdout == '''\
        |    conv16-ds2 |   conv64-ds4
@@ -138,38 +141,45 @@ conv64-ds4 has fewer test errors than conv16-ds2: 1.38 % against 1.81 %, differe
 '''
 
 
+def test_other_epochs_are_told(tmp_path):
+    run = run_script(save(tmp_path, 'a.log', ARTICLE_16_DS2), save(tmp_path, 'b.log', printed(1.8)), script=COMPARE)
+    assert run.returncode == 0 and '\nb: its test error is of epoch 1, that of a of epoch 50\n' in run.stdout
+
+
 def test_several_comparisons_need_a_smaller_p(tmp_path):
     """p = 0.0152 does not count where there are four; 0.78 against 1.81 % still does."""
-    texts = {'conv16-ds2': ARTICLE_16_DS2, 'conv64-ds4': ARTICLE_64_DS4, 'relu': ARTICLE_RELU, 'conv-conv': ARTICLE_CONV_CONV,
-             'full400': ARTICLE_FULL400}
+    texts = {'conv16-ds2': ARTICLE_16_DS2, 'conv64-ds4': ARTICLE_64_DS4, 'relu': ARTICLE_RELU,
+             'conv-conv': ARTICLE_CONV_CONV, 'full400': ARTICLE_FULL400}
     run = run_script(*[save(tmp_path, name + '.log', text) for name, text in texts.items()], script=COMPARE)
     assert run.returncode == 0 and run.stderr == ''
     assert '\nno difference to be seen with one run each: conv64-ds4 1.38 %' in run.stdout
-    assert '\nfull400 has fewer test errors than conv16-ds2: 0.78 % against 1.81 %, difference 1.03 +- 0.16 ' in run.stdout
+    assert '\nfull400 has fewer test errors than conv16-ds2: 0.78 % against 1.81 %, difference 1.03 ' in run.stdout
     assert run.stdout.endswith('\n4 comparisons: a p below 0.05/4 = 0.013 counts as a difference (Bonferroni)\n')
 
 
-def seeds(tmp_path, name, tests, **settings):
-    """A folder of a log for each seed; its path."""
-    return os.path.dirname([save(tmp_path, '%s/seed-%d.log.gz' % (name, seed), printed(test, seed, valid=test + 0.1, run=name, **settings))
-                            for seed, test in enumerate(tests)][0])
+def trials(folder, name, tests):
+    """A folder with the log of a trial for each seed; its path."""
+    for seed, test in enumerate(tests):
+        path = save(folder, '%s/seed-%d.log.gz' % (name, seed), printed(test, seed, valid=test + 0.1, run=name))
+    return os.path.dirname(path)
 
 
 def test_a_folder_of_runs(tmp_path):
     a, b = [1.81, 1.90, 1.85, 1.79], [1.50, 1.61, 1.49, 1.44]
-    seeds(tmp_path, 'logs/conv16-ds2', a)
-    run = run_script(os.path.dirname(seeds(tmp_path, 'logs/conv16-ds4', b)), script=COMPARE)
+    for name, tests in (('conv16-ds2', a), ('conv16-ds4', b)):
+        trials(tmp_path, name, tests)
+    run = run_script(str(tmp_path), script=COMPARE)
     assert run.returncode == 0 and run.stderr == ''
-    assert re.search(r'\n +1 \| 0.500 \+-0.000    1.94 \+-0.05 \| 0.500 \+-0.000    1.61 \+-0.07\n +test \| +1.84 \+-0.05 \| +1.51 \+-0.07\n',
-                     run.stdout), run.stdout
+    assert re.search(r'\n +1 \|  0.500 \+-0.000   1.94 \+-0.05 \|  0.500 \+-0.000   1.61 \+-0.07\n'
+                     r' +test \| +1.84 \+-0.05 \| +1.51 \+-0.07\n', run.stdout), run.stdout
     assert run.stdout.endswith(
-        'logs/conv16-ds4 has fewer test errors than logs/conv16-ds2: 1.51 %% against 1.84 %%, difference 0.33 +- %.2f '
+        'conv16-ds4 has fewer test errors than conv16-ds2: 1.51 %% against 1.84 %%, difference 0.33 +- %.2f '
         '(paired t-test, 4 seeds, p = %.3g; binomial error 0.18)\n' % (
             np.std(np.subtract(a, b), ddof=1) / 2, stats.ttest_rel(a, b).pvalue))
 
 
 def test_the_table_fits_the_terminal(tmp_path):
-    folders = [seeds(tmp_path, name, [1.81, 1.90]) for name in ('conv16-ds2', 'conv16-ds4', 'conv16-full400')]
+    folders = [trials(tmp_path, name, [1.81, 1.90]) for name in ('conv16-ds2', 'conv16-ds4', 'conv16-full400')]
     for columns, chunks in ((100, 1), (70, 2), (40, 3), (5, 3)):
         lines = run_script(*folders, script=COMPARE, COLUMNS=str(columns)).stdout.partition('\nErrors')[0].split('\n')
         assert max(map(len, lines)) <= max(columns, 45) and sum('epoch' in line for line in lines) == chunks, columns
@@ -177,28 +187,30 @@ def test_the_table_fits_the_terminal(tmp_path):
 
 
 def test_a_run_that_was_stopped_is_shown_and_not_compared(tmp_path):
-    paths = [save(tmp_path, 'whole.log', printed(1.8)), save(tmp_path, 'stopped.log', printed(None, valid=2.5)), save(tmp_path, 'other.log', printed(1.7))]
+    paths = [save(tmp_path, 'whole.log', printed(1.8)), save(tmp_path, 'stopped.log', printed(None, valid=2.5)),
+             save(tmp_path, 'other.log', printed(1.7))]
     run = run_script(*paths, script=COMPARE)
     assert run.returncode == 0 and run.stderr == ''
     assert re.search(r'\n +test \| +1.80 \| +none \| +1.70\n', run.stdout) and re.search(r' 2.50 \|', run.stdout)
-    assert '\nstopped: no test error: its log ends before the last line\n' in run.stdout
-    assert run.stdout.count('difference') == 1 and 'Bonferroni' not in run.stdout
+    assert '\nstopped: no test error in 1 of 1 logs (stopped before the last line)\n' in run.stdout
+    assert run.stdout.count(', difference ') == 1 and 'Bonferroni' not in run.stdout
 
     several = save(tmp_path, 'several.log', printed(1.8, 0) + printed(1.9, 1) + printed(None, 2))
     run = run_script(several, paths[0], script=COMPARE)
-    assert '\nseveral: no test error: 1 of its 3 logs end before the last line\n' in run.stdout
+    assert '\nseveral: no test error in 1 of 3 logs (stopped before the last line)\n' in run.stdout
     assert 'one run and 2 seeds' in run.stdout
 
 
 def test_different_data_are_shown_and_not_compared(tmp_path):
-    paths = [save(tmp_path, 'a.log', printed(1.8)), save(tmp_path, 'b.log', printed(1.7, data='drawn digits, not MNIST')),
+    paths = [save(tmp_path, 'a.log', printed(1.8)),
+             save(tmp_path, 'b.log', printed(1.7, data='drawn digits, not MNIST')),
              save(tmp_path, 'c.log', printed(1.7, NT=5000)), save(tmp_path, 'd.log', printed(1.7))]
     run = run_script(*paths, script=COMPARE)
     assert run.returncode == 2
     assert run.stderr == (
         'b has data = drawn digits, not MNIST, a has data = MNIST: errors on different data cannot be compared\n'
         'c has NT = 5000, a has NT = 10000: errors on different data cannot be compared\n')
-    assert '1.70' in run.stdout and run.stdout.count('difference') == 1 and 'd 1.70 % against a 1.80 %' in run.stdout
+    assert '1.70' in run.stdout and run.stdout.count(', difference ') == 1 and 'd 1.70 % against a 1.80 %' in run.stdout
 
 
 def test_the_same_seed_twice_is_a_warning_and_not_paired(tmp_path):

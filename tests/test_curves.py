@@ -26,16 +26,21 @@ def words_of(figure):
     from matplotlib.text import Text
     figure.canvas.draw()
     renderer, (width, height) = figure.canvas.get_renderer(), figure.canvas.get_width_height()
-    words = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    ticks = [(tick, sorted(axis.get_view_interval())) for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis)
+             for tick in axis.get_major_ticks()]
+    outside = [tick.label1 for tick, (low, high) in ticks if not low <= tick.get_loc() <= high]       # are not drawn
+    words = [text for text in figure.findobj(Text)
+             if text.get_visible() and text.get_text() and text not in outside]
     legend = figure.legends[0].get_window_extent(renderer)
     for box in [word.get_window_extent(renderer) for word in words] + [legend]:
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
-    assert legend.y1 <= figure.axes[0].xaxis.label.get_window_extent(renderer).y0         # beneath the axes and their label
+    assert legend.y1 <= figure.axes[0].xaxis.label.get_window_extent(renderer).y0     # beneath the axes' own label
     return [word.get_text() for word in words]
 
 
 def test_two_runs_with_an_error_of_0(matplotlib, tmp_path):
-    found = logs.groups([save(tmp_path, 'conv16-ds2.log', ARTICLE_16_DS2), save(tmp_path, 'conv16-full400.log', ARTICLE_FULL400)])
+    found = logs.groups([save(tmp_path, 'conv16-ds2.log', ARTICLE_16_DS2),
+                         save(tmp_path, 'conv16-full400.log', ARTICLE_FULL400)])
     figure = curves.draw(found)
     (axes,) = figure.axes
     valid, train, test = axes.lines[:3]
@@ -48,15 +53,16 @@ def test_two_runs_with_an_error_of_0(matplotlib, tmp_path):
     assert {line.get_color() for line in axes.lines[3:]} == {'#D55E00'}
     assert list(axes.lines[4].get_ydata()) == [90.468, 0.29, 0.012, 0.008, 0.0, 0.0]
     words = words_of(figure)
-    assert {'conv16-ds2', 'conv16-full400', 'validation', 'training', 'test', 'epoch', 'errors (%), linear below 0.001 %',
-            '0', '0.01', '1', '100'} <= set(words) and 'mean +- sd' not in words
+    assert {'conv16-ds2', 'conv16-full400', 'validation', 'training', 'test', 'epoch',
+            'errors (%), linear below 0.001 %', '0', '0.01', '1', '100'} <= set(words) and 'mean +- sd' not in words
     at_0, at_least = (axes.transData.transform((0, y))[1] for y in (0, 0.008))
     assert axes.bbox.y0 + 2 < at_0 < at_least - 5                             # 0 is on the picture, and told from 0.008
 
 
 def test_a_band_where_there_are_several_seeds(matplotlib, tmp_path):
-    found = logs.groups([save(tmp_path, 'a.log', ''.join(printed(test, seed, valid=test, train=train) for seed, (test, train) in enumerate(
-        [(1.5, 0.002), (2.0, 0.0), (1.9, 0.01)])))])
+    text = [printed(test, seed, valid=test, train=train)
+            for seed, test, train in ((0, 1.5, 0.002), (1, 2.0, 0.0), (2, 1.9, 0.01))]
+    found = logs.groups([save(tmp_path, 'a.log', ''.join(text))])
     figure = curves.draw(found)
     (axes,) = figure.axes
     assert axes.lines[0].get_ydata()[1] == pytest.approx(1.8) and axes.lines[1].get_ydata()[1] == pytest.approx(0.004)
@@ -77,6 +83,13 @@ def test_many_and_long_names_leave_room_for_the_curves(matplotlib, tmp_path, cou
     assert len({line.get_color() for line in figure.axes[0].lines}) == count
 
 
+def test_names_of_any_kind_are_in_the_legend(matplotlib):
+    log = logs.Log('', None, 0, 'MNIST', [], 500, 100, 100, {0: (2.3, 90.0, 91.0)}, None, None, None)
+    names = ['_run', '$x_$ $y', 'a\udcff']
+    words = words_of(curves.draw([logs.Group(name, [log]) for name in names]))
+    assert {' _run', r'\$x_\$ \$y', 'a?'} <= set(words)
+
+
 def test_one_epoch_and_no_errors_at_all(matplotlib, tmp_path):
     lone = curves.draw(logs.groups([save(tmp_path, 'a.log', ARTICLE_CONV_CONV)]))
     assert list(lone.axes[0].lines[0].get_xdata()) == [50] and words_of(lone)
@@ -86,7 +99,8 @@ def test_one_epoch_and_no_errors_at_all(matplotlib, tmp_path):
 
 def test_the_file_is_written(matplotlib, tmp_path):
     png = tmp_path / 'curves.png'
-    run = run_script(save(tmp_path, 'a.log', ARTICLE_16_DS2), 'png=%s' % png, script=COMPARE, MPLBACKEND='TkAgg', DISPLAY=None)
+    log = save(tmp_path, 'a.log', ARTICLE_16_DS2)
+    run = run_script(log, 'png=%s' % png, script=COMPARE, MPLBACKEND='TkAgg', DISPLAY=None)
     assert run.returncode == 0 and run.stderr == '' and 'epoch' in run.stdout
     from matplotlib.image import imread
     pixels = imread(str(png))[:, :, :3]
@@ -122,6 +136,7 @@ def test_a_picture_that_cannot_be_written_is_one_line(matplotlib, tmp_path):
 
 
 def test_a_pipe_that_nobody_reads_is_no_traceback(tmp_path):
-    run = subprocess.run('%s %s %s | head -1' % (sys.executable, COMPARE, save(tmp_path, 'a.log', ARTICLE_16_DS2)), cwd=ROOT, shell=True,
+    log = save(tmp_path, 'a.log', ARTICLE_16_DS2)
+    run = subprocess.run('%s %s %s | head -1' % (sys.executable, COMPARE, log), cwd=ROOT, shell=True,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert run.stdout.count('\n') == 1 and 'Traceback' not in run.stderr and 'Exception' not in run.stderr

@@ -70,7 +70,8 @@ Wall time: 27min 18s
 def printed(test, seed=0, valid=2.0, train=0.5, data='MNIST', NT=10000, run=None, W1nch=16):
     """A log of two epochs as the scripts print it; with run, one of a trial; with test None, one that was stopped."""
     lines = ['# data: %s' % data] + ['# seed: %s theano: 1.0.5 numpy: 1.23.5' % seed] * (seed is not None) + [
-        '### 2-layer convnet', '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: %d ds1: (2, 2) H: 2304' % W1nch, '# H: 2304',
+        '### 2-layer convnet', '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: %d ds1: (2, 2) H: 2304' % W1nch,
+        '# H: 2304',
         '### training: NL = 50000 NV = 10000 K = 10 batchsize = 100',
         '0 2.30130529881 90.11 90.42', '1 0.125 %r %r' % (train, valid)]
     if test is not None:
@@ -82,25 +83,25 @@ def printed(test, seed=0, valid=2.0, train=0.5, data='MNIST', NT=10000, run=None
     return '\n'.join(lines) + '\n'
 
 
-@pytest.fixture
-def tmp_path(tmp_path):
-    """Writes a text to a file of this name, packed where it ends with .gz; returns the path."""
-    def save(name, text):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (gzip.open if name.endswith('.gz') else open)(str(path), 'wb').write(text.encode())
-        return str(path)
-    return save
+def save(folder, name, text):
+    """Writes a text to a file in the folder, packed where its name ends with .gz; returns the path."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith('.gz') else text.encode())
+    return str(path)
 
 
 def test_the_articles_whole_log(tmp_path):
     path = save(tmp_path, 'article.log', ARTICLE_16_DS2)
     (log,) = logs.read_logs(path)
     assert log == logs.Log(
-        name=path, run=None, seed=None, source=None, NL=50000, NV=10000, NT=10000, settings=None, wall_seconds=30 * 60 + 24,
-        header=['### 2-layer convnet', '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: 16 ds1: (2, 2) H: 2304', '# H: 2304'],
+        name=path, run=None, seed=None, source=None, NL=50000, NV=10000, NT=10000, settings=None,
+        wall_seconds=30 * 60 + 24,
+        header=['### 2-layer convnet', '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: 16 ds1: (2, 2) H: 2304',
+                '# H: 2304'],
         rows={0: (2.30414773606, 90.966, 90.73), 10: (0.0379495452887, 1.21, 1.97), 20: (0.021452008206, 0.654, 1.83),
-              30: (0.0169548339162, 0.58, 2.07), 40: (0.00591079987465, 0.144, 1.87), 50: (0.0018925089269, 0.018, 1.91)},
+              30: (0.0169548339162, 0.58, 2.07), 40: (0.00591079987465, 0.144, 1.87),
+              50: (0.0018925089269, 0.018, 1.91)},
         test=(50, 0.0855781332512, 0.018, 1.91, 1.81))
 
 
@@ -115,8 +116,9 @@ def test_the_articles_logs_with_lines_left_out(tmp_path, text, test, seconds, he
 
 
 def test_several_logs_in_one_file_with_prose_between(tmp_path):
-    text = ARTICLE_16_DS2 + '\n\nW1nch のみ 16 から 64 に\n' + ARTICLE_64_DS4 + '2015-02-10 追記\n' + ARTICLE_RELU + ARTICLE_FULL400
-    found = logs.read_logs(save(tmp_path, 'article.txt', text))
+    text = [ARTICLE_16_DS2, '\n\nW1nch のみ 16 から 64 に\n', ARTICLE_64_DS4, '2015-02-10 追記\n', ARTICLE_RELU,
+            ARTICLE_FULL400]
+    found = logs.read_logs(save(tmp_path, 'article.txt', ''.join(text)))
     assert [log.test[4] for log in found] == [1.81, 1.38, 1.42, 0.78]
     assert [log.wall_seconds for log in found] == [1824, 6642, None, 1638]
     assert [log.header[0] for log in found][3] == '### 3-layer' and found[3].header[2] == '# H2: 400'
@@ -124,8 +126,9 @@ def test_several_logs_in_one_file_with_prose_between(tmp_path):
 
 
 def test_lines_of_ours_belong_to_the_right_log(tmp_path):
-    drawn = printed(2.0, seed=3, data='drawn digits, not MNIST', run='a')
-    found = logs.read_logs(save(tmp_path, 'two.log', drawn + printed(1.5, seed=4) + printed(None, seed=5, run='c') + printed(1.0, seed=6)))
+    text = [printed(2.0, seed=3, data='drawn digits, not MNIST', run='a'), printed(1.5, seed=4),
+            printed(None, seed=5, run='c'), printed(1.0, seed=6)]
+    found = logs.read_logs(save(tmp_path, 'four.log', ''.join(text)))
     assert [(log.seed, log.source, log.run) for log in found] == [
         (3, 'drawn digits, not MNIST', 'a'), (4, 'MNIST', None), (5, 'MNIST', 'c'), (6, 'MNIST', None)]
     assert [log.wall_seconds for log in found] == [39.7, None, 39.7, None]
@@ -134,8 +137,8 @@ def test_lines_of_ours_belong_to_the_right_log(tmp_path):
     assert found[2].rows == {0: (2.30130529881, 90.11, 90.42), 1: (0.125, 0.5, 2.0)}
 
 
-@pytest.mark.parametrize('text, seconds', [('39.7 s', 39.7), ('1h 59min 21s', 7161), ('1d 2h 3min 4s', 93784), ('312 ms', 0.312),
-                                           ('7 µs', 7e-6)])
+@pytest.mark.parametrize('text, seconds', [
+    ('39.7 s', 39.7), ('1h 59min 21s', 7161), ('1d 2h 3min 4s', 93784), ('312 ms', 0.312), ('7 µs', 7e-6)])
 def test_wall_times(tmp_path, text, seconds):
     (log,) = logs.read_logs(save(tmp_path, 'a.log', ARTICLE_RELU + 'Wall time: %s\n' % text))
     assert log.wall_seconds == pytest.approx(seconds)
@@ -156,8 +159,9 @@ def test_what_the_script_prints_is_read(tmp_path):
     ('10 0.0379495452887 1.21 1.97', '10 0.03794954x2887 1.21 1.97', 7, 'neither a result nor a comment'),
     ('10 0.0379495452887 1.21 1.97', '10 0.0379495452887 1.21', 7, 'neither a result nor a comment'),
     ('10 0.0379495452887 1.21 1.97', '10 nan 1.21 1.97', 7, 'neither a result nor a comment'),
-    ('10 0.0379495452887 1.21 1.97', '10 1e999 1.21 1.97', 7, 'errors must be 0 to 100 %, the cost a finite number'),
-    ('10 0.0379495452887 1.21 1.97', '10 0.0379495452887 121 1.97', 7, 'errors must be 0 to 100 %'),
+    ('10 0.0379495452887 1.21 1.97', '10 1e+999 1.21 1.97', 7, 'errors must be 0 to 100 %, the cost a finite number'),
+    ('10 0.0379495452887 1.21 1.97', '10 0.0379495452887 121.0 1.97', 7, 'errors must be 0 to 100 %'),
+    ('10 0.0379495452887 1.21 1.97', '10 0.0379495452887 1.21 1', 7, 'neither a result nor a comment'),
     ('20 0.0214', '10 0.0214', 8, 'comes after epoch 10'),
     ('20 0.0214', '5 0.0214', 8, 'comes after epoch 10'),
     ('20 0.0214', 'a thought\n20 0.0214', 8, "'a thought': neither a result nor a comment of this log"),
@@ -183,19 +187,31 @@ def test_a_malformed_line_is_named(tmp_path, old, new, number, words):
     assert len(str(error.value)) < len(path) + 250 and '\n' not in str(error.value)
 
 
+def test_every_truncation_is_read_as_far_as_it_goes_or_refused_in_one_line(tmp_path):
+    for length in range(len(ARTICLE_16_DS2)):
+        try:
+            (log,) = logs.read_logs(save(tmp_path, 'cut.log', ARTICLE_16_DS2[:length]))
+        except logs.LogError as error:
+            assert '\n' not in str(error)
+        else:
+            assert log.rows and (log.test is None) == (length < ARTICLE_16_DS2.index(' 1.81\n') + len(' 1.8'))
+
+
 def test_without_NT_only_MNIST_is_understood(tmp_path):
     path = save(tmp_path, 'a.log', '# data: digits of mine\n' + ARTICLE_RELU)
     with pytest.raises(logs.LogError, match='line 4: .*: no line # NT = above it'):
         logs.read_logs(path)
 
 
-def test_files_that_are_no_logs(tmp_path, tmp_path):
+def test_files_that_are_no_logs(tmp_path):
     packed = gzip.compress(ARTICLE_16_DS2.encode())
     for name, body, words in [
-            ('none', None, 'No such file or directory'), ('empty', b'', 'not a log: empty'), ('blank', b' \n\n', 'not a log: empty'),
+            ('none', None, 'No such file or directory'),
+            ('empty', b'', 'not a log: empty'), ('blank', b' \n\n', 'not a log: empty'),
             ('prose.log', b'Once upon a time\n', 'not a log: no result below a ### or # Xdim: line'),
             ('title.log', b'### 2-layer convnet\n', 'not a log: no result below ### 2-layer convnet'),
-            ('binary.log', packed, 'not a log: not UTF-8 text'), ('plain.log.gz', ARTICLE_16_DS2.encode(), 'Not a gzipped file'),
+            ('binary.log', packed, 'not a log: not UTF-8 text'),
+            ('plain.log.gz', ARTICLE_16_DS2.encode(), 'Not a gzipped file'),
             ('cut.log.gz', packed[:-30], 'ended before the end-of-stream marker'),
             ('broken.log.gz', packed[:40] + bytes(20) + packed[60:], ''),
             ('large.log.gz', gzip.compress(b' ' * 2**24 + b'ab'), 'not a log: longer than 16777216 bytes')]:
@@ -243,11 +259,13 @@ def test_groups_that_make_no_sense(tmp_path):
     with pytest.raises(logs.LogError, match='a.log: given twice'):
         logs.groups([path, os.path.join(str(tmp_path), '.', 'a.log')])
     for name, other, words in [('net', printed(2.0, 1, W1nch=64), 'W1nch: 16 .*; .* W1nch: 64'),
-                               ('data', printed(2.0, 1, data='drawn digits, not MNIST'), 'MNIST; drawn digits, not MNIST'),
-                               ('NT', printed(2.0, 1, NT=5000), '10000; 5000')]:
-        with pytest.raises(logs.LogError, match='its logs differ in %s .*%s.*one file or folder for each' % (name, words)):
+                               ('data', printed(2.0, 1, data='drawn, not MNIST'), 'MNIST; drawn, not MNIST'),
+                               ('NT', printed(2.0, 1, NT=5000), '10000; 5000'),
+                               ('nepoch', printed(2.0, 1).replace('\n1 ', '\n2 '), '1; 2')]:
+        with pytest.raises(logs.LogError, match='its logs differ in %s .*%s.* by seed only' % (name, words)):
             logs.groups([save(tmp_path, 'two.log', printed(2.0) + other)])
-    settings = [printed(2.0, seed, run='a').replace('"W1nch"', '"eta": %g, "W1nch"' % eta) for seed, eta in ((0, 0.5), (1, 0.1))]
+    settings = [printed(2.0, seed, run='a').replace('"W1nch"', '"eta": %g, "W1nch"' % eta)
+                for seed, eta in ((0, 0.5), (1, 0.1))]
     with pytest.raises(logs.LogError, match=r'its logs differ in eta \(0.1; 0.5\)'):
         logs.groups([save(tmp_path, 'two.log', ''.join(settings))])
 
