@@ -201,7 +201,9 @@ def main(arguments):
             failures.append('png = %s: %s' % (png, error.strerror or error))
     sys.stdout.flush()
     if failures:
-        stop('\n'.join(failures))
+        for failure in failures[:-1]:
+            print(failure, file=sys.stderr)
+        stop(failures[-1])
 
 
 if __name__ == '__main__':
