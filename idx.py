@@ -117,7 +117,7 @@ def idx_folder(folder):
     except (FileNotFoundError, NotADirectoryError, ValueError):         # ValueError: a zero byte in the name
         raise DataError("data = %.200r: must be 'auto', 'mnist', 'drawn' or a folder of IDX files" % (folder,))
     except OSError as error:
-        raise DataError('%s: %s' % (folder, error.strerror))
+        raise DataError('%.200s: %s' % (folder, error.strerror))
     paths = []
     for stem in ('train-images', 'train-labels', 't10k-images', 't10k-labels'):
         found = [name for name in names if re.fullmatch(stem + r'[-.]idx\d-ubyte(\.gz)?', name)]

@@ -47,8 +47,9 @@ def user_options():
 
 def links(ldflags, compiler):
     """Does a shared library, which is what Theano makes of an Op, link with these flags?"""
-    return subprocess.run([compiler, '-shared', '-fPIC', '-x', 'c++', '-', '-o', os.devnull] + ldflags.split(),
-                          input=b'', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    command = [compiler, '-shared', '-fPIC', '-x', 'c++', '-', '-o', os.devnull] + ldflags.split()
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, input=b'', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def find_blas(compiler):
@@ -144,6 +145,8 @@ def import_theano():
     except Exception as error:
         words = ' '.join(str(error).split()) or type(error).__name__
         raise SystemExit('Theano cannot be set up: %.500s' % words) from None
+    if sys.modules['theano'].config.floatX == 'float16':
+        raise SystemExit('floatX = float16 in THEANO_FLAGS or .theanorc: must be float32 or float64')
 
 
 def stop_where_the_disk_is_full():
@@ -202,7 +205,7 @@ stop_where_the_disk_is_full()
 
 def doctor():
     """Prints what was found, measures a GEMM, checks a convolution; returns the number of problems."""
-    import time
+    import timeit
     import numpy
     import scipy.signal
     import theano.tensor as T
@@ -219,12 +222,7 @@ def doctor():
 
     A = theano.shared(numpy.random.RandomState(0).normal(size=(1000, 1000)).astype(config.floatX))
     gemm = theano.function([], T.dot(A, A).sum())
-    seconds = []
-    for _ in range(10):
-        start = time.perf_counter()
-        gemm()
-        seconds.append(time.perf_counter() - start)
-    gflops = 2.0 / sorted(seconds)[len(seconds) // 2]
+    gflops = 2.0 / sorted(timeit.repeat(gemm, number=1, repeat=10))[5]
     print('GEMM      %.0f GFLOP/s (1000 x 1000, %s, median of 10)' % (gflops, config.floatX))
     if gflops < 5:
         problems.append('GEMM is slow: reinstall SciPy from its wheel (make clean setup), or set blas.ldflags')

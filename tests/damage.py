@@ -130,13 +130,24 @@ def draw(rng):
     return kind, packed, data, sha256, right
 
 
+def bomb(header, size):
+    """A gzip file of a header and size zeros: one packed block, over and over."""
+    packer, block, count = zlib.compressobj(9, zlib.DEFLATED, -15), bytes(2**20), size // 2**20
+    start = packer.compress(header) + packer.flush(zlib.Z_FULL_FLUSH)
+    zeros = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    crc = zlib.crc32(header)
+    for _ in range(count):
+        crc = zlib.crc32(block, crc)
+    return b'\x1f\x8b\x08' + bytes(7) + start + count * zeros + packer.flush() + struct.pack(
+        '<2I', crc, (len(header) + count * 2**20) % 2**32)
+
+
 def bombs(size):
-    """gzip files that unpack to size bytes and more: behind a small header, an honest one, an absurd one, none."""
-    for header in (b'\0\0\x08\x03' + struct.pack('>3I', 60000, 28, 28), b'\0\0\x08\x01' + struct.pack('>I', min(size, 2**31)),
-                   b'\0\0\x08\x04' + b'\xff' * 16, b''):
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-        yield packer.compress(header) + b''.join(
-            packer.compress(bytes(2**20)) for _ in range(size // 2**20)) + packer.flush()
+    """gzip files that unpack to size bytes: behind a small header, an honest one, an absurd one, none; and others."""
+    yield bomb(b'\0\0\x08\x03' + struct.pack('>3I', 60000, 28, 28), size)
+    yield bomb(b'\0\0\x08\x01' + struct.pack('>I', min(size, 2**31)), size)
+    yield bomb(b'\0\0\x08\x04' + b'\xff' * 16, size)
+    yield bomb(b'', size)
     yield b'\x1f\x8b\x08\x08' + bytes(6) + b'x' * 2**23         # a name without end
     yield gzip.compress(b'') * 10000                            # members of nothing
 

@@ -34,7 +34,7 @@ def test_what_the_user_set_wins(tmp_path):
     rc = tmp_path / 'rc'
     rc.write_text('[global]\nfloatX = float64\n[blas]\nldflags = -lmine\n')
     assert show(THEANORC=str(rc), OMP_NUM_THREADS='1')[:5] == ['float64', True, '-lmine', False, '1']
-    assert show(THEANORC=str(rc), THEANO_FLAGS='floatX=float16,openmp=False')[:3] == ['float16', False, '-lmine']
+    assert show(THEANORC=str(rc), THEANO_FLAGS='floatX=float32,openmp=False')[:3] == ['float32', False, '-lmine']
 
 
 @pytest.mark.parametrize('threads', ['', '0', 'many'])

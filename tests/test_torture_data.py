@@ -1,4 +1,5 @@
 """Bad data: one line with the file's name, at once and without much memory; never a traceback, never accepted."""
+import gzip
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import pytest
 import idx
 import mnist
 from conftest import amount, run_script
-from damage import idx_bytes
+from damage import bomb, idx_bytes, parse, unpack
 from test_mnist import arrays, write_folder
 
 NAME = 'train-images-idx3-ubyte'
@@ -22,13 +23,23 @@ NAME = 'train-images-idx3-ubyte'
 
 def test_damaged_files_are_refused_at_once_without_much_memory(tmp_path):
     """The reader has a process to itself, so that its memory can be told. See damage.py, which judges by itself."""
-    count, bomb = amount((1000, 2**28), (10000, 2**33))
+    count, bomb = amount((1000, 2**27), (10000, 2**33))
     run = subprocess.run([sys.executable, os.path.join(os.path.dirname(__file__), 'damage.py'), str(tmp_path), str(count),
                           '1', str(bomb)], stdout=subprocess.PIPE, check=True)
     seen = json.loads(run.stdout.decode())
     assert seen['number of bad'] == 0, seen['bad']
     assert seen['damaged'] == count and len(seen['kinds']) == 16 and seen['right'] > 0
     assert seen['slowest'] < 2 and seen['megabytes'] < 200, seen
+
+
+def test_the_judge_itself():
+    content = idx_bytes(np.arange(24, dtype='uint8').reshape(2, 3, 4))
+    assert parse(content) == ((2, 3, 4), bytes(range(24))) and parse(content + b'0') is parse(content[:-1]) is None
+    for level in range(10):
+        packed = gzip.compress(content, level)
+        assert unpack(packed) == content and unpack(packed + packed) == content + content
+        assert all(unpack(damaged) is None for damaged in (packed[:-1], packed + b'\0', packed[:-8] + bytes(8), b''))
+    assert unpack(bomb(content, 2**22)) == gzip.decompress(bomb(content, 2**22)) == content + bytes(2**22)
 
 
 @pytest.fixture
@@ -160,7 +171,7 @@ def test_names_with_line_feeds_stay_one_line(folder):
 
 @pytest.mark.parametrize('arguments, words', [
     (dict(data=None), 'data = None: '), (dict(data=5), 'data = 5: '), (dict(data=b'mnist'), "data = b'mnist': "),
-    (dict(data=''), "data = '': "), (dict(data='a\0b'), "data = 'a\\x00b': "), (dict(data='x' * 5000), "data = 'xxx"),
+    (dict(data=''), "data = '': "), (dict(data='a\0b'), "data = 'a\\x00b': "), (dict(data='x' * 5000), 'xxx'),
     (dict(data=['mnist']), 'data = ['), (dict(data=np.zeros(3)), 'data = array('),
     (dict(NL=0), 'NL = 0: '), (dict(NL=-1), 'NL = -1: '), (dict(NL=2.5), 'NL = 2.5: '), (dict(NL='50'), "NL = '50': "),
     (dict(NL=True), 'NL = True: '), (dict(NL=float('nan')), 'NL = nan: '), (dict(NL=None), 'NL = None: '),
@@ -196,6 +207,6 @@ def test_the_script_says_it_in_one_line(folder, spoil):
             file.write({'page': b'<html>', 'truncated': content[:-1], 'empty': b'',
                         'bomb': b'\0\0\x08\x03' + b'\x7f\xff\xff\xff\0\0\0\1\0\0\0\1'}[spoil])
     signal.alarm(60)                                    # Theano is imported first
-    run = run_script('data=' + folder, 'NL=50')
+    run = run_script('data=' + folder, 'NL=50', 'batchsize=50')
     assert run.returncode == 2 and run.stdout == ''
     assert run.stderr.startswith(path + ': ') and run.stderr.count('\n') == 1

@@ -62,11 +62,11 @@ def set_up(**environment):
 @pytest.mark.parametrize('flags, words', [
     ('cxx=', "^cxx = '' in THEANO_FLAGS or .theanorc: must be a C"),
     ('cxx=/nowhere/g++', "^cxx = '/nowhere/g"),
-    ('floatX=float16x', 'Invalid value .*float16x.* floatX.* Valid options are'),
+    ('floatX=float16x', 'Invalid value .*float16x.*floatX.* Valid options are'),
     ('device=cuda', '^device = cuda in THEANO_FLAGS or .theanorc: must be cpu'),
 ] + amount([], [
-    ('device=gpu', '^device = gpu'), ('device=tpu', '^device = tpu'),
-    ('openmp=maybe', 'Invalid value .*maybe.* openmp'),
+    ('floatX=float16', '^floatX = float16 in'), ('device=gpu', '^device = gpu'), ('device=tpu', '^device = tpu'),
+    ('openmp=maybe', 'Invalid value .*maybe.*openmp'),
     ('floatX="float32', 'No closing quotation'),
     ('optimizer_verbose=7', 'Invalid value .*7'),
     ('compile.wait=soon', "invalid literal for int.*'soon'"),
@@ -112,7 +112,7 @@ def test_a_compile_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / 'file').write_text('')
     for path, words in (('/proc/theano', 'No such file'), (str(tmp_path / 'file'), 'File exists|Not a directory'),
                         (str(tmp_path / 'file' / 'x'), 'Not a directory')):
-        one_line(set_up(THEANO_FLAGS='base_compiledir=' + path), '^cannot write to %s, where Theano keeps.*: (%s);' % (path, words))
+        one_line(set_up(THEANO_FLAGS='base_compiledir=' + path), '^cannot write to %s, where Theano keeps .*: (%s)' % (path, words))
 
 
 def test_homes_that_are_not_there(tmp_path):
@@ -121,74 +121,38 @@ def test_homes_that_are_not_there(tmp_path):
     one_line(set_up(HOME='/dev/null'), '^cannot write to /dev/null/.theano, where .*: Not a directory')
 
 
-def nobody():
-    """In the child: no superuser's rights."""
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-
-
-@pytest.fixture
-def theirs(tmp_path_factory):
-    """A read-only copy of the project and a folder, for a process without rights; skipped where it could not even start."""
-    import tempfile
-    with tempfile.TemporaryDirectory() as top:
-        os.chmod(top, 0o755)
-        project = os.path.join(top, 'project')
-        copy_project(project)
-        home = os.path.join(top, 'home')
-        os.mkdir(home)
-        subprocess.run(['chmod', '-R', 'a-w,a+rX', project], check=True)
-        if subprocess.run([sys.executable, '-c', 'import scipy'], preexec_fn=nobody, stderr=subprocess.DEVNULL).returncode:
-            pytest.skip('this Python is in a folder of the superuser')
-        yield project, home
-        subprocess.run(['chmod', '-R', 'u+w', top], check=True)
-
-
 def copy_project(path):
-    shutil.copytree(ROOT, path, ignore=shutil.ignore_patterns('.*', '__pycache__', 'tests', 'README*'))
-
-
-def test_a_home_without_permission_is_one_line(theirs):
-    project, home = theirs
-    env = {**{name: value for name, value in os.environ.items() if name not in CLEAN}, 'HOME': home}
-    run = subprocess.run([sys.executable, 'mnist_convnet.py', 'data=drawn'], cwd=project, env=env, preexec_fn=nobody,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    one_line(run, '^cannot write to %s/.theano.*: Permission denied;' % home)
-
-
-@pytest.mark.skipif(not amount(False, True), reason='takes a minute: make torture')
-def test_a_read_only_checkout_runs(theirs, folder, log, tmp_path):
-    project, home = theirs
-    os.chmod(home, 0o777)
-    data = os.path.join(home, 'data')
-    shutil.copytree(folder, data)
-    env = {**{name: value for name, value in os.environ.items() if name not in CLEAN}, 'HOME': home}
-    run = subprocess.run([sys.executable, 'mnist_convnet.py', 'data=' + data] + SMALL, cwd=project, env=env,
-                         preexec_fn=nobody, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    assert log_of(run) == log
+    shutil.copytree(ROOT, str(path), ignore=shutil.ignore_patterns('.*', '__pycache__', 'tests', 'README*'))
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Mounts a tmpfs of so many kB; skipped where that is not allowed."""
+    """Mounts a tmpfs of so many kB, or mounts it again read-only; skipped where that is not allowed."""
     path = tmp_path / 'disk'
     path.mkdir()
 
-    def mount(kilobytes):
-        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=%dk' % kilobytes, 'none', str(path)],
-                          stderr=subprocess.DEVNULL).returncode:
-            pytest.skip('not allowed to mount a small file system')
-        return str(path)
+    def mount(options):
+        if subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'none', str(path)], stderr=subprocess.DEVNULL).returncode:
+            pytest.skip('not allowed to mount a file system')
+        return path
     yield mount
     subprocess.run(['umount', str(path)], stderr=subprocess.DEVNULL)
+
+
+def test_a_read_only_checkout_runs_and_a_read_only_home_is_one_line(folder, log, small_disk):
+    project = small_disk('size=8m') / 'project'
+    copy_project(project)
+    small_disk('remount,ro')
+    run = subprocess.run([sys.executable, 'mnist_convnet.py', 'data=' + folder] + SMALL, cwd=str(project),
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert log_of(run) == log
+    one_line(set_up(HOME=str(project)), '^cannot write to .*/project/.theano, .*: Read-only file system;')
 
 
 @pytest.mark.parametrize('kilobytes', [512] + amount([], [1100, 1500, 2500, 4000, 6000]))
 def test_a_full_disk_is_one_line(folder, small_disk, kilobytes):
     """Full at the start, while Theano is imported, or at one of the Ops of the net."""
-    path = small_disk(kilobytes)
+    path = str(small_disk('size=%dk' % kilobytes))
     run = run_script('data=' + folder, *SMALL, **{**CLEAN, 'THEANO_FLAGS': 'base_compiledir=' + path})
     lines = run.stderr.splitlines()
     assert run.returncode == 1 and 'Traceback' not in run.stderr and '###' not in run.stdout, run.stderr
@@ -270,7 +234,7 @@ def test_a_terminal_of_20_columns(folder, bar):
 @pytest.mark.skipif(not amount(False, True), reason='takes minutes: make torture')
 def test_checkout_python_and_compile_folder_with_spaces_and_japanese(tmp_path, folder, log):
     project, venv = tmp_path / 'my 実験', tmp_path / 'my 環境'
-    copy_project(str(project))
+    copy_project(project)
     os.symlink(sys.prefix, str(venv))
     python = str(venv / os.path.relpath(sys.executable, sys.prefix))
     env = {**{name: value for name, value in os.environ.items() if name not in CLEAN},
