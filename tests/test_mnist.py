@@ -20,7 +20,7 @@ def idx(array):
 def write_folder(folder, X, t, XT, tT, pack=False, dot=False):
     for name, array in zip(('train-images', 'train-labels', 't10k-images', 't10k-labels'), (X, t, XT, tT)):
         path = folder / ('%s%sidx%d-ubyte%s' % (name, '.' if dot else '-', array.ndim, '.gz' if pack else ''))
-        path.write_bytes(gzip.compress(idx(array)) if pack else idx(array))
+        path.write_bytes(gzip.compress(idx(array), mtime=0) if pack else idx(array))
     return str(folder)
 
 
@@ -38,13 +38,13 @@ def arrays(shape=(5, 7), K=3, NL=60, NT=12, seed=0):
 def test_reads_what_was_written(tmp_path, shape, pack):
     array = np.random.RandomState(0).randint(256, size=shape).astype('uint8')
     path = tmp_path / ('file.gz' if pack else 'file')
-    path.write_bytes(gzip.compress(idx(array)) if pack else idx(array))
+    path.write_bytes(gzip.compress(idx(array), mtime=0) if pack else idx(array))
     assert np.array_equal(mnist.read_idx(str(path)), array)
     assert mnist.read_idx(str(path), header_only=True) == shape
 
 
 GOOD = idx(np.arange(24, dtype='uint8').reshape(2, 3, 4))
-PACKED = gzip.compress(GOOD)
+PACKED = gzip.compress(GOOD, mtime=0)
 
 
 @pytest.mark.parametrize('content, packed, words', [
@@ -58,8 +58,8 @@ PACKED = gzip.compress(GOOD)
     (GOOD[:9], False, 'ends within its header'),
     (GOOD[:-1], False, 'header says 24 bytes, but only 23 follow'),
     (GOOD + b'\0', False, 'header says 24 bytes, but more follow'),
-    (gzip.compress(GOOD + b'\0'), True, 'more follow'),
-    (gzip.compress(GOOD + bytes(10**8)), True, 'more follow'),
+    (gzip.compress(GOOD + b'\0', mtime=0), True, 'more follow'),
+    (gzip.compress(GOOD + bytes(10**8), mtime=0), True, 'more follow'),
     (b'\0\0\x08\x03' + b'\xff' * 12 + b'1', False, 'must be 1 to'),
     (b'\0\0\x08\x03' + struct.pack('>3I', 0, 28, 28), False, 'must be 1 to'),
     (b'\0\0\x08\x03' + struct.pack('>3I', 2**21, 28, 28) + b'1', False, 'not believed of a file of 17'),
@@ -84,7 +84,7 @@ def test_a_broken_file_is_named_in_one_line(tmp_path, content, packed, words):
 def test_a_gzip_file_may_have_several_members(tmp_path):
     """RFC 1952: what they hold, one after another."""
     path = tmp_path / 'file.gz'
-    path.write_bytes(b''.join(gzip.compress(GOOD[n:n + 7]) for n in range(0, len(GOOD), 7)))
+    path.write_bytes(b''.join(gzip.compress(GOOD[n:n + 7], mtime=0) for n in range(0, len(GOOD), 7)))
     assert np.array_equal(mnist.read_idx(str(path)).ravel(), np.arange(24))
 
 
@@ -189,7 +189,7 @@ def mirrors(tmp_path, monkeypatch):
     monkeypatch.setattr(http.server.ThreadingHTTPServer, 'request_queue_size', 64)
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Mirror)
     server.daemon_threads = True
-    server.files = {name + '.gz': gzip.compress(content) for name, content in zip(NAMES, contents)}
+    server.files = {name + '.gz': gzip.compress(content, mtime=0) for name, content in zip(NAMES, contents)}
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(mnist, 'MNIST', {n: hashlib.sha256(c).hexdigest() for n, c in zip(NAMES, contents)})
     monkeypatch.setattr(mnist, 'TIMEOUT', (1, 2))
