@@ -11,6 +11,7 @@ mnist_convnet.py, or else train one for 5 epochs. png=FILE names the picture.
 """
 import csv
 import difflib
+import math
 import os
 import subprocess
 import sys
@@ -21,8 +22,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, HERE]
 import hyperparameters  # noqa: E402
+import logs  # noqa: E402
 import mnist  # noqa: E402
 from hyperparameters import stop  # noqa: E402
+from runs import GROUPS, RUNS  # noqa: E402
 
 # settings, each to be given as name=value
 results = os.path.join(HERE, 'results')      # logs of the runs in logs/, figures of all trials in trials.csv
@@ -73,48 +76,53 @@ def override(settings, arguments):
 if __name__ == '__main__':
     override(globals(), sys.argv[1:])        # before anything slow
 try:
-    import figures  # noqa: E402
+    import error_figures
+    import net_figures
 except ImportError as error:
     stop('no matplotlib (%s): `make extras` adds it' % error)
 
 
 def chosen(found, where):
-    """Of the names found, those of runs=a,b, in that order; if not given, all."""
-    names = runs.split(',') if runs else list(found)
-    for name in names:
-        if name not in found:
-            stop('runs = %s: no such run in %s%s' % (name, where, nearest(name, found)))
-    return names
+    """Of the names of runs found, those of runs=a,b, in that order; if not given, all, in the order of runs.py."""
+    if not runs:
+        return [name for name in RUNS if name in found] + [name for name in found if name not in RUNS]
+    names = []
+    for word in runs.split(','):
+        if word not in found and word not in GROUPS:
+            stop('runs = %s: no such run in %s%s' % (word, where, nearest(word, list(found) + list(GROUPS))))
+        names += [word] if word in found else [name for name in GROUPS[word] if name in found]
+    if not names:
+        stop('runs = %s: none of them is in %s yet; there are %s' % (runs, where, ', '.join(found)))
+    return list(dict.fromkeys(names))
 
 
 def curves():
-    import compare
-    folder = os.path.join(results, 'logs')
-    if not os.path.isdir(folder):
-        stop('%s: no such folder' % folder)
-    groups = dict(compare.groups([folder]))
-    return figures.curves_figure([(name, groups[name]) for name in chosen(groups, folder)])
+    try:
+        found = dict(logs.groups([os.path.join(results, 'logs')]))
+    except logs.LogError as error:
+        stop('%s; experiments/trials.py writes logs' % error)
+    return error_figures.curves_figure([(name, found[name]) for name in chosen(found, results)])
 
 
 def times():
-    from runs import RUNS
-    path = os.path.join(results, 'trials.csv')
-    rows = read_trials(path)
-    names = chosen(dict.fromkeys(row['run'] for row in rows), path)
-    return figures.times_figure([row for name in names for row in rows if row['run'] == name],
-                                {name: run.article for name, run in RUNS.items()})
+    rows = read_trials(os.path.join(results, 'trials.csv'))
+    names = chosen(dict.fromkeys(row['run'] for row in rows), results)
+    return error_figures.times_figure([row for name in names for row in rows if row['run'] == name],
+                                      {name: run.article for name, run in RUNS.items()})
 
 
 def read_trials(path):
     """Run, test_error and wall_seconds of each trial."""
     try:
-        with open(path, newline='') as file:
+        with open(path, newline='', encoding='utf-8') as file:
             rows = [dict(run=row['run'], test_error=float(row['test_error']), wall_seconds=float(row['wall_seconds']))
                     for row in csv.DictReader(file)]
     except OSError as error:
-        stop('%s: %s' % (path, error.strerror))
-    except (KeyError, TypeError, ValueError) as error:
-        stop('%s: must have columns run, test_error and wall_seconds, the last two with numbers (%s)' % (path, error))
+        stop('%s: %s; experiments/trials.py writes it' % (path, error.strerror))
+    except (KeyError, TypeError, ValueError, csv.Error):
+        rows = None
+    if rows is None or not all(0 <= row['test_error'] <= 100 and 0 < row['wall_seconds'] < math.inf for row in rows):
+        stop('%s: must have columns run, test_error (in %%) and wall_seconds (above 0)' % path)
     if not rows:
         stop('%s: has no trials' % path)
     return rows
@@ -170,8 +178,8 @@ def filters():
     saved = saved_net()
     W = saved.net.layers[0].W.get_value()
     if W.ndim == 2:                                          # fully connected: the weights of each unit are an image
-        return figures.filters_figure(W.T.reshape((-1,) + saved.mean.shape), conv=False)
-    return figures.filters_figure(W)
+        return net_figures.filters_figure(W.T.reshape((-1,) + saved.mean.shape), conv=False)
+    return net_figures.filters_figure(W)
 
 
 def maps():
@@ -181,7 +189,7 @@ def maps():
         stop('digit = %d: must be from 0 to %d' % (digit, len(t) - 1))
     *outputs, p = compiled(saved.net.layers)(X[digit:digit + 1])
     layers = [(layer.afunc, Z[0]) for layer, Z in zip(saved.net.layers, outputs)]
-    return figures.maps_figure(images[digit], t[digit], layers, p[0], 'test example %d (%s), ' % (digit, source))
+    return net_figures.maps_figure(images[digit], t[digit], layers, p[0], 'test example %d (%s), ' % (digit, source))
 
 
 def mistakes():
@@ -189,7 +197,7 @@ def mistakes():
     images, t, X, source = examples(saved)
     output = compiled(saved.net.layers)
     p = np.concatenate([output(X[start:start + 1000])[-1] for start in range(0, len(X), 1000)])
-    return figures.mistakes_figure(images, t, p, ' (%s)' % source)
+    return net_figures.mistakes_figure(images, t, p, ' (%s)' % source)
 
 
 if __name__ == '__main__':
