@@ -48,7 +48,8 @@ def read_idx(path, sha256=None, header_only=False):
             if not 1 <= size <= LARGEST:
                 raise DataError('%s: header says %s: must be 1 to %d bytes' % (path, ' x '.join(map(str, shape)), LARGEST))
             # Digits pack to a fifth, labels to half; what would unpack to gigabytes from little is a bomb.
-            if size > (max(2**26, 16 * before.st_size) if packed else before.st_size):
+            most = max(2**26, 16 * before.st_size) if packed else before.st_size
+            if size > most:
                 raise DataError('%s: header says %d bytes: not believed of a file of %d' % (path, size, before.st_size))
             if header_only:
                 return shape

@@ -106,7 +106,8 @@ def set_up():
         raise SystemExit('Python %d.%d: Theano 1.0.5 runs on 3.8 to 3.11; `make setup` finds one' % sys.version_info[:2])
     if 'theano' in sys.modules:
         return 'as Theano was imported'
-    if not re.fullmatch('0*[1-9][0-9]*', os.environ.get('OMP_NUM_THREADS', '')):
+    # No number, 0, and the thousands that crash are as if nothing was set.
+    if not re.fullmatch('0*[1-9][0-9]{0,2}', os.environ.get('OMP_NUM_THREADS', '')):
         os.environ['OMP_NUM_THREADS'] = str(cores())
     # Two pools of threads on the same cores are slower than one thread. OpenMP has the cores,
     # BLAS is called from within; one BLAS thread also makes the sums independent of their number.

@@ -1,6 +1,7 @@
 """The training loop: momentum SGD over shuffled minibatches, and the error log it prints."""
 import collections
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -190,6 +191,9 @@ class Progress:
         self.nepoch, self.nbatch, self.bar, self.last = nepoch, nbatch, None, 0
         notebook = type(sys.stderr).__module__ == 'ipykernel.iostream'
         self.terminal = notebook or sys.stderr is not None and sys.stderr.isatty()
+        self.width = 40                                         # columns that a line of ours may take
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            self.width = min(40, (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1)
         if self.terminal:
             try:
                 from tqdm import tqdm
@@ -215,13 +219,13 @@ class Progress:
             self.bar.n = n
             self.bar.refresh()
         else:
-            print('\r%s  ' % words, end='', file=sys.stderr, flush=True)
+            print('\r' + words.ljust(self.width)[:self.width], end='', file=sys.stderr, flush=True)
 
     def clear(self):
         if self.bar is not None:
             self.bar.clear()
         elif self.terminal:
-            print('\r%40s\r' % '', end='', file=sys.stderr, flush=True)
+            print('\r%s\r' % (' ' * self.width), end='', file=sys.stderr, flush=True)
 
     def __exit__(self, *_):
         self.clear()

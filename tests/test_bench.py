@@ -11,7 +11,7 @@ BENCH = os.path.join('experiments', 'bench.py')
 sys.path.insert(0, os.path.join(ROOT, 'experiments'))
 import bench  # noqa: E402
 
-QUICK = ['net=conv16-ds4', 'repeats=1', 'part=5', 'threads=1', 'data=drawn']
+QUICK = ['net=conv16-ds4', 'repeats=1', 'part=5', 'threads=1', 'data=' + ('mnist' if os.environ.get('MNIST_DIR') else 'drawn')]
 
 
 def test_figures_have_the_promised_form(tmp_path):

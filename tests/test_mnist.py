@@ -172,7 +172,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         if kind == 'truncated':
             body = body[:len(body) // 2]
         if kind == 'dripping':
-            for n in range(30):
+            for n in range(300):
                 self.wfile.write(body[n:n + 1])
                 time.sleep(0.1)
         self.wfile.write(body)
@@ -211,8 +211,10 @@ def mirrors(tmp_path, monkeypatch):
 ])
 def test_a_mirror_that_fails_is_named_and_the_next_one_asked(mirrors, capsys, kind, words):
     mirrors(kind)
+    start = time.monotonic()
     with pytest.raises(mnist.NotThere) as error:
         mnist.load('mnist', NL=50)
+    assert time.monotonic() - start < 10                # dripping goes on for 30 s
     line = str(error.value)
     assert '/%s/' % kind in line and words in line and '\n' not in line
     assert not os.listdir(mnist.cache_folder()) if os.path.isdir(mnist.cache_folder()) else True

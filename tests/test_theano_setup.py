@@ -37,7 +37,7 @@ def test_what_the_user_set_wins(tmp_path):
     assert show(THEANORC=str(rc), THEANO_FLAGS='floatX=float32,openmp=False')[:3] == ['float32', False, '-lmine']
 
 
-@pytest.mark.parametrize('threads', ['', '0', 'many'])
+@pytest.mark.parametrize('threads', ['', '0', 'many', '99999'])
 def test_an_impossible_number_of_threads_is_every_core(threads):
     import theano_setup
     assert show(OMP_NUM_THREADS=threads)[4] == str(theano_setup.cores())

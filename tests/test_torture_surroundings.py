@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -49,10 +50,10 @@ def one_line(run, words, status=1):
     assert run.stderr.count('\n') == 1 and re.search(words, run.stderr), run.stderr
 
 
-def set_up(**environment):
+def set_up(before='', **environment):
     """A finished process that imports theano_setup and nothing else."""
     env = {**os.environ, **CLEAN, **environment}
-    return subprocess.run([sys.executable, '-c', 'import theano_setup'], cwd=ROOT, timeout=300, stdout=subprocess.PIPE,
+    return subprocess.run([sys.executable, '-c', 'import os; %simport theano_setup' % before], cwd=ROOT, timeout=300, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, universal_newlines=True,
                           env={name: value for name, value in env.items() if value is not None})
 
@@ -101,7 +102,7 @@ def test_a_compiler_that_does_not_work_is_one_line(tmp_path, program):
 def test_threads_of_every_kind(folder, log):
     """64 threads, far more than cores, print the same log; what is no number is as if it was not set."""
     assert log_of(run_script('data=' + folder, *SMALL, OMP_NUM_THREADS='64')) == log
-    for threads in amount(['abc'], ['abc', '0', '-1', '1e3', '\u0663', ' ', None]):
+    for threads in amount(['abc'], ['abc', '0', '-1', '1e3', '99999', '\u0663', ' ', None]):
         run = run_script('data=' + folder, *SMALL, OMP_NUM_THREADS=threads)
         assert log_of(run) == log and '# threads: %d ' % len(os.sched_getaffinity(0)) in run.stderr
 
@@ -119,6 +120,7 @@ def test_homes_that_are_not_there(tmp_path):
     assert set_up(HOME=None).returncode == 0                                   # the system knows it
     one_line(set_up(HOME='/proc/nowhere'), '^cannot write to /proc/nowhere/.theano')
     one_line(set_up(HOME='/dev/null'), '^cannot write to /dev/null/.theano, where .*: Not a directory')
+    one_line(set_up('os.path.expanduser = lambda path: path; ', HOME=None), '^no home folder, which Theano needs: set HOME$')
 
 
 def copy_project(path):
@@ -342,3 +344,38 @@ def test_a_cache_that_cannot_be_written_is_said_once(mirror, monkeypatch):
     out, err = process.communicate()
     assert process.returncode == 1 and 'nothing can be downloaded to /proc/nowhere/mnist-idx: No such file' in err
     assert server.asked == []
+
+
+def test_a_certificate_of_ones_own_is_not_accepted(tmp_path, monkeypatch):
+    """A server that says it is the mirror, but whom nobody vouches for, is not even asked for a file."""
+    if not shutil.which('openssl'):
+        pytest.skip('needs openssl to make a certificate')
+    both = str(tmp_path / 'both.pem')
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+                    '-addext', 'subjectAltName=DNS:localhost', '-keyout', both, '-out', str(tmp_path / 'cert.pem')],
+                   check=True, stderr=subprocess.DEVNULL)
+    with open(both, 'a') as file:
+        file.write((tmp_path / 'cert.pem').read_text())
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Mirror)
+    server.asked, server.pause, server.files = [], 0, dict.fromkeys((name + '.gz' for name in mnist.MNIST), b'')
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.delenv('MNIST_DIR', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setattr(mnist, 'MIRRORS', ['https://localhost:%d/' % server.server_port])
+    with pytest.raises(mnist.NotThere, match='(?i)certificate.verify.failed'):
+        mnist.load('mnist')
+    server.shutdown()
+    server.server_close()
+    assert server.asked == []
+
+
+def test_no_home_for_the_cache_is_said(monkeypatch):
+    monkeypatch.delenv('MNIST_DIR', raising=False)
+    monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+    monkeypatch.setattr(os.path, 'expanduser', lambda path: path)
+    with pytest.raises(mnist.NotThere, match='no home folder: set HOME, XDG_CACHE_HOME or MNIST_DIR'):
+        mnist.load('mnist')

@@ -64,8 +64,8 @@ def test_every_example_is_used_once_an_epoch(monkeypatch):
     data, seen = small_data(), []
     monkeypatch.setattr(training, 'train_epoch', lambda update, batches, *_: seen.append(batches))
     training.train(small_net(np.random.RandomState(0)), data, 0.1, 0.5, 25, 3, 10, np.random.RandomState(0))
-    assert [[len(batch) for batch in batches] for batches in seen] == [[25, 25, 25, 25, 10]] * 3
-    orders = [np.concatenate(batches) for batches in seen]
+    assert [[len(batch) for batch in batches] for batches in seen] == [[]] + [[25, 25, 25, 25, 10]] * 3
+    orders = [np.concatenate(batches) for batches in seen[1:]]
     assert all(sorted(order) == list(range(110)) for order in orders)
     assert not np.array_equal(orders[0], orders[1])
 
