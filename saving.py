@@ -17,6 +17,7 @@ import tempfile
 import zipfile
 import zlib
 
+import theano_setup  # noqa: F401  before Theano, which it sets up
 import numpy as np
 import scipy
 import theano

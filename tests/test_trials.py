@@ -38,12 +38,13 @@ def arguments(folder, results, nepoch, *more):
 
 
 def driver(*arguments):
-    return subprocess.Popen([sys.executable, os.path.join(ROOT, 'experiments', 'trials.py'), *arguments], cwd=ROOT,
+    env = {name: value for name, value in os.environ.items() if name != 'THEANO_FLAGS'}      # as theano_setup has set it
+    return subprocess.Popen([sys.executable, os.path.join(ROOT, 'experiments', 'trials.py'), *arguments], cwd=ROOT, env=env,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
 
 def trials(*arguments):
-    return run_script(*arguments, script='experiments/trials.py', timeout=900)
+    return run_script(*arguments, script='experiments/trials.py', timeout=900, THEANO_FLAGS=None)
 
 
 def log_of(results, seed, run='conv16-ds2'):
@@ -102,6 +103,9 @@ def test_trials_and_what_is_told_of_them(folder, tmp_path, serial):
     assert '3 of 3 trials done, 0 running, 0 failed, 0:00:00 left' in run.stderr
 
     before = {path: os.stat(path).st_mtime_ns for path in glob.glob(str(tmp_path / 'logs' / '*' / '*'))}
+    table = run_script(str(tmp_path), script='experiments/summary.py', THEANO_FLAGS=None)
+    assert table.returncode == 0 and table.stdout == run.stdout and (tmp_path / 'RESULTS.md').read_text() == text
+
     again = trials(*arguments(folder, tmp_path, 2, 'trials=3'))
     assert again.returncode == 0 and 'done' not in again.stderr
     assert {path: os.stat(path).st_mtime_ns for path in before} == before
