@@ -19,7 +19,7 @@ RIGHT, WRONG, OTHER = '#009E73', '#D55E00', '#999999'       # Okabe and Ito's gr
 # ---- pages
 
 def new_page(height, title=''):
-    """(page, y): axes in inches that fill a figure, and where to go on below the title; height: needed from there on."""
+    """(page, y): axes in inches that fill a figure, and where its title ends; height: needed from there on."""
     lines = textwrap.wrap(title, 115)
     y = 0.15 + 0.23 * len(lines)
     page = Figure(figsize=(WIDTH, y + height), dpi=DPI).add_axes([0, 0, 1, 1], xlim=(0, WIDTH), ylim=(y + height, 0))

@@ -39,7 +39,8 @@ def pictures_on(figure):
     page, found = figure.axes[0], []
     for image in page.images:
         left, right, bottom, top = image.get_extent()
-        texts = [(text.get_position()[1], text.get_text()) for text in page.texts if left <= text.get_position()[0] <= right]
+        texts = [(text.get_position()[1], text.get_text()) for text in page.texts
+                 if left <= text.get_position()[0] <= right]
         above = max(((y, words) for y, words in texts if y <= top), default=(None, None))[1]
         below = min(((y, words) for y, words in texts if y >= bottom), default=(None, None))[1]
         found.append((image.get_array(), above, below))
