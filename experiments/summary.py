@@ -63,8 +63,8 @@ def rows(trials):
         article = RUNS[name].article if name in RUNS else None
         row = [name, str(len(logs))]
         for values in zip(*map(errors_of, logs)):
-            row.append('%.3f ± %.3f' % statistics(values)[:2])
-        row.append('%.3f to %.3f' % statistics(values)[2])
+            row.append('%.3f' % values[0] if len(values) == 1 else '%.3f ± %.3f' % statistics(values)[:2])
+        row.append('' if len(values) == 1 else '%.3f to %.3f' % statistics(values)[2])
         row.append('%g / %g / %g' % article[:3] if article else '')
         row.append(verdict(article.test, values) if article else '')
         row.append(duration(np.mean([log.wall_seconds for log in logs])))
@@ -91,7 +91,8 @@ def every_value(trials):
     for name, logs in trials.items():
         for error, values in zip(ERRORS, zip(*map(errors_of, logs))):
             mean, sd, interval = statistics(values)
-            table.append([name, error, '%.3f' % mean, '%.3f' % sd, '%.3f to %.3f' % interval, ' '.join('%g' % v for v in values)])
+            spread = ['', ''] if len(values) == 1 else ['%.3f' % sd, '%.3f to %.3f' % interval]
+            table.append([name, error, '%.3f' % mean, *spread, ' '.join('%g' % v for v in values)])
     return table
 
 
