@@ -95,7 +95,8 @@ def times_figure(rows, article):
     ax.set(xlabel='wall time', ylabel='test error / %')
     ax.grid(color='#DDDDDD')
     style = {'color': '#666666', 'marker': 'o', 'linestyle': '', 'markersize': 8}
-    here = 'here: mean and standard deviation (seeds: %s)' % ', '.join(map(str, sorted(seeds)))
+    here = 'here: ' + ('one seed' if seeds == {1} else
+                       'mean and standard deviation (seeds: %s)' % ', '.join(map(str, sorted(seeds))))
     there = 'the article, 2015: one run each, same shape and colour'
     there += ' (gives no time for %s)' % ', '.join(untimed) if untimed else ''
     figure.legend(handles=[Line2D([], [], label=here, **style), Line2D([], [], label=there, fillstyle='none', **style)],

@@ -112,6 +112,11 @@ def test_the_run_whose_time_the_article_does_not_give_is_named(rng):
     assert any('gives no time for conv16-ds4-relu)' in text.get_text() for text in figure.legends[0].get_texts())
 
 
+@pytest.mark.parametrize('nseeds, words', [(1, 'here: one seed'), (4, 'here: mean and standard deviation (seeds: 4)')])
+def test_the_number_of_seeds_is_told(rng, nseeds, words):
+    assert figures.times_figure(random_rows(rng, nseeds), ARTICLE).legends[0].get_texts()[0].get_text() == words
+
+
 def test_every_run_is_labelled_beside_its_point(rng, monkeypatch):
     figure = figures.times_figure(random_rows(rng, 3), ARTICLE)
     figure.draw_without_rendering()

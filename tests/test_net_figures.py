@@ -78,6 +78,8 @@ def test_maps_show_input_layers_and_probabilities(rng, shapes):
         np.testing.assert_array_equal(values, Z[:100].ravel() if Z.ndim == 3 else Z)
         assert all((image.norm.vmin, image.norm.vmax) == limits for image in images)
     assert shown == []
+    numbers = [range(min(len(Z), 100)) if Z.ndim == 3 else [''] for _, Z in layers]
+    assert [above for _, above, _ in pictures_on(figure)][1:] == [str(k) for of_layer in numbers for k in of_layer]
     (ax,) = [ax for ax in figure.axes if ax.get_ylabel() == 'class']
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], p)
     assert [text.get_text() for text in ax.texts] == ['%.3f' % value for value in p]

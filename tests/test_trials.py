@@ -119,7 +119,7 @@ def descendants(pid):
     found = {}
     for path in glob.glob('/proc/[0-9]*/stat'):
         try:
-            with open(path) as file, open(path[:-4] + 'cmdline') as words:
+            with open(path, errors='replace') as file, open(path[:-4] + 'cmdline', errors='replace') as words:
                 found[int(path.split('/')[2])] = int(file.read().rpartition(')')[2].split()[1]), words.read()
         except OSError:
             pass
