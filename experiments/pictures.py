@@ -25,7 +25,7 @@ import hyperparameters  # noqa: E402
 import logs  # noqa: E402
 import mnist  # noqa: E402
 from hyperparameters import stop  # noqa: E402
-from runs import GROUPS, RUNS  # noqa: E402
+from runs import ARTICLE, GROUPS, RUNS  # noqa: E402
 
 # settings, each to be given as name=value
 results = os.path.join(HERE, 'results')      # logs of the runs in logs/, figures of all trials in trials.csv
@@ -108,15 +108,15 @@ def times():
     rows = read_trials(os.path.join(results, 'trials.csv'))
     names = chosen(dict.fromkeys(row['run'] for row in rows), results)
     return error_figures.times_figure([row for name in names for row in rows if row['run'] == name],
-                                      {name: run.article for name, run in RUNS.items()})
+                                      {name: run.article for name, run in ARTICLE.items()})
 
 
 def read_trials(path):
-    """Run, test_error and wall_seconds of each trial."""
+    """Run, test_error and wall_seconds of each trial; one that diverged has no test error, and is left out."""
     try:
         with open(path, newline='', encoding='utf-8') as file:
             rows = [dict(run=row['run'], test_error=float(row['test_error']), wall_seconds=float(row['wall_seconds']))
-                    for row in csv.DictReader(file)]
+                    for row in csv.DictReader(file) if not row.get('diverged')]
     except OSError as error:
         stop('%s: %s; experiments/trials.py writes it' % (path, error.strerror))
     except (KeyError, TypeError, ValueError, csv.Error):

@@ -13,7 +13,7 @@ import scipy.stats
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 import logs as printed  # noqa: E402
-from runs import RUNS  # noqa: E402
+from runs import ARTICLE, RUNS  # noqa: E402
 
 ERRORS = 'train', 'valid', 'test'
 
@@ -26,9 +26,9 @@ def read(results):
     return {name: trials[name] for name in [*RUNS, *sorted(set(trials) - set(RUNS))] if name in trials}
 
 
-def errors_of(log):
-    """(training, validation, test error) in % after the last epoch."""
-    return log.test[2:]
+def errors_of(logs):
+    """(training, validation, test errors) in % after the last epoch, of those that did not diverge."""
+    return list(zip(*[log.test[2:] for log in logs if log.test]))
 
 
 def statistics(values):
@@ -56,18 +56,25 @@ def duration(seconds):
     return '%d h %02d min %02d s' % (minutes // 60, minutes % 60, seconds) if minutes >= 60 else '%d min %02d s' % (minutes, seconds)
 
 
+def wall(logs):
+    """Median wall time, in seconds."""
+    return float(np.median([log.wall_seconds for log in logs]))
+
+
 def rows(trials):
     """The cells of the main table, a row for each run; the first row names the columns."""
     table = [['run', 'seeds'] + ['%s %%' % e for e in ERRORS] + ['test, 95 %', 'article', 'test error', 'wall', 'article']]
     for name, logs in trials.items():
         article = RUNS[name].article if name in RUNS else None
-        row = [name, str(len(logs))]
-        for values in zip(*map(errors_of, logs)):
-            row.append('%.3f' % values[0] if len(values) == 1 else '%.3f ± %.3f' % statistics(values)[:2])
-        row.append('' if len(values) == 1 else '%.3f to %.3f' % statistics(values)[2])
+        diverged = sum(log.diverged is not None for log in logs)
+        row = [name, str(len(logs)) + (', %d diverged' % diverged if diverged else '')]
+        values = ()
+        for values in errors_of(logs) or [()] * 3:
+            row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else '%.3f' % values if values else '')
+        row.append('%.3f to %.3f' % statistics(values)[2] if len(values) > 1 else '')
         row.append('%g / %g / %g' % article[:3] if article else '')
-        row.append(verdict(article.test, values) if article else '')
-        row.append(duration(np.mean([log.wall_seconds for log in logs])))
+        row.append(verdict(article.test, values) if article and values else '')
+        row.append(duration(wall(logs)))
         row.append(duration(article.wall) if article and article.wall else '')
         table.append(row)
     return table
@@ -89,31 +96,32 @@ def every_value(trials):
     table = [['run', 'error', 'mean', 'sd', '95 % interval of the mean', 'seeds ' + ', '.join(sorted(
         {str(log.seed) for logs in trials.values() for log in logs}, key=int))]]
     for name, logs in trials.items():
-        for error, values in zip(ERRORS, zip(*map(errors_of, logs))):
+        for n, (error, values) in enumerate(zip(ERRORS, errors_of(logs))):
             mean, sd, interval = statistics(values)
             spread = ['', ''] if len(values) == 1 else ['%.3f' % sd, '%.3f to %.3f' % interval]
-            table.append([name, error, '%.3f' % mean, *spread, ' '.join('%g' % v for v in values)])
+            table.append([name, error, '%.3f' % mean, *spread, ' '.join('%g' % log.test[2 + n] if log.test else '–' for log in logs)])
     return table
 
 
 def results_md(trials):
     """The text of RESULTS.md."""
     logs = [log for of_run in trials.values() for log in of_run]
-    wall = sum(log.wall_seconds for log in logs)
-    timed = [name for name in trials if name in RUNS and RUNS[name].article and RUNS[name].article.wall]
+    diverged = ['- %s, seed %d: %s' % (name, log.seed, log.diverged) for name, of_run in trials.items() for log in of_run
+                if log.diverged]
+    timed = [name for name in trials if name in ARTICLE and ARTICLE[name].article.wall]
     return '\n'.join([
         '# Results', '',
         'Errors in %, mean ± standard deviation over the seeds, after the last epoch; beside them the single figures that',
         'the article printed (training / validation / test). The interval is that of the mean, by Student\'s t. The time is',
-        'the mean over trials of a process from its start to its end. Nothing was chosen by the test error.', '',
+        'the median over trials of a process from its start to its end. Nothing was chosen by the test error.', '',
         markdown(rows(trials)), '',
         '%d trials, %s of trials\' time altogether; one trial of each of the article\'s %d timed runs takes %s, and took' % (
-            len(logs), duration(wall), len(timed),
-            duration(sum(np.mean([log.wall_seconds for log in trials[name]]) for name in timed))),
-        'the article %s.' % duration(sum(RUNS[name].article.wall for name in timed)), '',
+            len(logs), duration(sum(log.wall_seconds for log in logs)), len(timed),
+            duration(sum(wall(trials[name]) for name in timed))),
+        'the article %s.' % duration(sum(ARTICLE[name].article.wall for name in timed)), '',
         'Machine: %s. %s.' % ('; '.join(sorted({log.machine for log in logs})), '; '.join(sorted({log.versions for log in logs}))), '',
         '## Every seed', '',
-        markdown(every_value(trials)), '',
+        markdown(every_value(trials)), '', *(['## Diverged', '', *diverged, ''] if diverged else []),
         'The logs are in `results/logs`, a row for each trial in `results/trials.csv`.', ''])
 
 
@@ -122,11 +130,11 @@ def trials_csv(trials):
     text = io.StringIO()
     table = csv.writer(text, lineterminator='\n')
     table.writerow(['run', 'seed', 'train_error', 'valid_error', 'test_error', 'wall_seconds', 'test_cost', 'epochs',
-                    'machine', 'versions'])
+                    'machine', 'versions', 'diverged'])
     for name, logs in trials.items():
         for log in logs:
-            table.writerow([name, log.seed, *errors_of(log), log.wall_seconds, log.test[1], log.test[0], log.machine,
-                            log.versions])
+            epoch, cost, *errors = log.test or [''] * 5
+            table.writerow([name, log.seed, *errors, log.wall_seconds, cost, epoch, log.machine, log.versions, log.diverged])
     return text.getvalue()
 
 
@@ -143,9 +151,11 @@ def write(results):
     print(plain(rows(trials)))
 
 
-def test_error(log):
-    """The last figure of a log's text."""
-    return [line for line in log.split('\n') if line and not line.startswith('#')][-1].split()[-1]
+def outcome(log):
+    """The test error that a log's text ends with, or where it diverged, in words."""
+    lines = log.split('\n')
+    diverged = [line[2:] for line in lines if line.startswith('# diverged: ')]
+    return diverged[0] if diverged else 'test error %s %%' % [line for line in lines if line and line[0] != '#'][-1].split()[-1]
 
 
 if __name__ == '__main__':

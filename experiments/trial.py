@@ -19,8 +19,10 @@ def end_with_stdin():
 if __name__ == '__main__':
     threading.Thread(target=end_with_stdin, daemon=True).start()
     sys.path[:0] = [ROOT, HERE]
-    runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')
-    from machine import machine
-    from saving import versions
-    print('# versions: ' + versions())
-    print('# machine: ' + machine())
+    try:
+        runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')
+    finally:                                                 # of one that diverged, too
+        from machine import machine
+        from saving import versions
+        print('# versions: ' + versions())
+        print('# machine: ' + machine())

@@ -96,3 +96,26 @@ def test_a_path_with_spaces_and_japanese(tmp_path):
                          stderr=subprocess.PIPE, universal_newlines=True,
                          env={**{k: v for k, v in os.environ.items() if k not in CLEAN}, 'PYTHONPATH': str(folder)})
     assert run.stdout == '60.0\n', run.stderr
+
+
+def test_headers_are_read_once_where_several_ops_are_compiled(tmp_path):
+    """By GCC's own word: -H names the headers that it reads, with ! where it takes them precompiled."""
+    code = '''if True:
+        import sys, theano_setup, theano
+        import theano.tensor as T
+        from theano.gof import cmodule
+        run = cmodule.output_subprocess_Popen
+        def tell(command):
+            out = run(command + ['-H'])
+            print(out[1].decode().split('\\n')[0], file=sys.stderr)
+            return out
+        cmodule.output_subprocess_Popen = tell
+        x = T.dvector()
+        for f in T.exp, T.cos, T.cosh, lambda x: T.exp(T.sin(x)), lambda x: T.exp(T.tan(x)):
+            assert theano.function([x], f(x))([0.]) == [1.]'''
+    env = dict(os.environ, THEANO_FLAGS='base_compiledir=%s' % tmp_path, TMPDIR=str(tmp_path))
+    run = subprocess.run([sys.executable, '-c', code], cwd=ROOT, env=env, stderr=subprocess.PIPE, universal_newlines=True)
+    assert run.returncode == 0
+    read = [line.split('/')[0] for line in run.stderr.split('\n') if line.startswith(('.', '!'))]
+    assert read.count('! ') >= 2 and read[:2] == ['. ', '. ']
+    assert not list(tmp_path.glob('theano-headers-*'))

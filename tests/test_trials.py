@@ -71,7 +71,7 @@ def check_all(results, serial, seeds, nepoch):
     names = sorted(os.listdir(os.path.join(str(results), 'logs', 'conv16-ds2')))
     assert names == sorted('seed-%d.log.gz' % seed for seed in range(seeds))
     with open(os.path.join(str(results), 'trials.csv')) as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row['run'] != 'diverges']
     assert [(row['run'], int(row['seed'])) for row in rows] == [('conv16-ds2', seed) for seed in range(seeds)]
     for seed, row in enumerate(rows):
         log = log_of(results, seed)
@@ -200,15 +200,28 @@ def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, ser
         import runpy, sys
         sys.path.insert(0, %r)
         import runs
-        runs.RUNS['diverges'] = runs.Run({'eta': 1e30}, None)
+        class Settings(dict):
+            def items(self):                            # right when the driver checks them, wrong in the trials
+                self['eta'] = -0.5 if self else 0.5
+                return super().items()
+        runs.RUNS['fails'] = runs.Run(Settings(), None)
+        runs.RUNS['diverges'] = runs.Run({'eta': 1e30, 'Wsigma': 1e10}, None)
         sys.argv[1:] = %r
         runpy.run_path(%r, run_name='__main__')''' % (
-        os.path.join(ROOT, 'experiments'), arguments(folder, tmp_path, 2, 'trials=2', 'runs=diverges,conv16-ds2'),
+        os.path.join(ROOT, 'experiments'), arguments(folder, tmp_path, 2, 'trials=2', 'runs=diverges,fails,conv16-ds2'),
         os.path.join(ROOT, 'experiments', 'trials.py'))
-    run = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    assert run.returncode == 1 and 'Traceback' not in run.stderr
-    assert re.search(r'^# diverges, seed 0: status 3: the cost is (nan|inf) in epoch 1', run.stderr, re.M)
-    assert run.stderr.rstrip().split('\n')[-1] == '2 trials failed; the same command tries them again'
+    for first in (True, False):                          # one that diverges is a result, and is not run again
+        run = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        assert run.returncode == 1 and 'Traceback' not in run.stderr
+        assert re.search(r'^# fails, seed 0: status 2: eta = -0.5: must be', run.stderr, re.M), run.stderr
+        assert run.stderr.rstrip().split('\n')[-1] == '2 trials failed; the same command tries them again'
+        assert bool(re.search(r'^# diverges, seed 1: diverged: the cost is (nan|inf) in epoch 1', run.stderr, re.M)) == first, run.stderr
+    with open(str(tmp_path / 'trials.csv')) as file:
+        rows = {(row['run'], row['seed']): row for row in csv.DictReader(file)}
+    assert set(rows) == {(name, seed) for name in ('conv16-ds2', 'diverges') for seed in '01'}
+    assert rows['diverges', '0']['test_error'] == '' and 'in epoch 1' in rows['diverges', '0']['diverged']
+    assert rows['conv16-ds2', '0']['test_error'] and not rows['conv16-ds2', '0']['diverged']
+    assert re.search(r'^\| diverges \| 2, 2 diverged \| +\| +\|', (tmp_path / 'RESULTS.md').read_text(), re.M)
     check_all(tmp_path, serial, 2, 2)
 
 
