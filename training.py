@@ -40,7 +40,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     Raises NotFinite within the minibatch whose cost is not finite, Stopped after the minibatch, or the
     batch evaluated, during which Ctrl-C was pressed or SIGTERM came; SavingError.
     """
-    NL, NV, NT = len(data.tL), len(data.tV), len(data.tT)
+    NL, NT = len(data.tL), len(data.tT)
     log = [] if log is None else log
     functions = compile_net(net, data, eta, mu)
     variables = net.params, functions.velocities
@@ -59,7 +59,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         else:
             for line in net.log_header():
                 say(line)
-            say('### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, NV, data.K, batchsize))
+            say('### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize))
         first_epoch, done = (state.epoch, state.minibatch) if state else (0, 0)
         for epoch in range(first_epoch, nepoch + 1):
             random = rng.get_state()
@@ -68,9 +68,9 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                 train_epoch(functions.update, batches, epoch, came, progress, done)
                 done = len(batches)
                 if epoch % interval == 0 or epoch == nepoch:
-                    cost, error = mean_over(functions.evaluate['L'], NL, came)
+                    cost, error = mean_over(functions.evaluate, data.XL, data.tL, came)
                     check_finite(cost, 'after epoch %d' % epoch)
-                    say(epoch, cost, error, mean_over(functions.evaluate['V'], NV, came)[1])
+                    say(epoch, cost, error, mean_over(functions.evaluate, data.XV, data.tV, came)[1])
             except Stopped as stopped:
                 if checkpoint:
                     minibatch = done if stopped.minibatch is None else stopped.minibatch
@@ -82,7 +82,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                 check_finite(sum(W.sum(dtype='float64') for W in state.params), 'after epoch %d' % epoch, 'sum of the weights')
                 checkpoint.save(state)
         errors = log[-1].split()[2:4]
-        cost_T, error_T = mean_over(functions.evaluate['T'], NT, came)
+        cost_T, error_T = mean_over(functions.evaluate, data.XT, data.tT, came)
         say('# NT = %d' % NT)
         say(nepoch, cost_T, *errors, error_T)
     return log
@@ -122,12 +122,12 @@ def check_finite(value, where, name='cost'):
         raise NotFinite('the %s is %s %s: lower eta or the initial spread Wsigma' % (name, value, where))
 
 
-def mean_over(evaluate, N, came=()):
-    """(mean cost, error in %) over N examples."""
-    sums = np.zeros(2)
+def mean_over(evaluate, images, labels, came=()):
+    """(mean cost, error in %) over the examples, in large batches."""
+    sums, N = np.zeros(2), len(labels)
     for start in range(0, N, LARGE):
-        stop = min(start + LARGE, N)
-        sums += (stop - start) * np.array(evaluate(start, stop), 'float64')
+        X, t = images[start:start + LARGE], labels[start:start + LARGE]
+        sums += len(t) * np.array(evaluate(X, t), 'float64')
         if came:
             raise Stopped(came[0], 'while evaluating')
     return sums[0] / N, 100 * np.round(sums[1]) / N
@@ -137,24 +137,20 @@ def compile_net(net, data, eta, mu):
     """Theano functions of a net on a data set.
 
     update(index): one step of momentum SGD on the training examples at index, int32 (batchsize,); returns
-    the minibatch's mean cost before the step. evaluate[part](start, stop), part 'L', 'V' or 'T': mean cost
-    and share of errors over examples start to stop. velocities: a shared variable for each parameter.
+    the minibatch's mean cost before the step. evaluate(X, t): mean cost and share of errors over the images
+    and labels given. velocities: a shared variable for each parameter.
     """
     X, t, index = T.tensor4('X'), T.ivector('t'), T.ivector('index')
-    start, stop = T.iscalar('start'), T.iscalar('stop')
-    parts = {part: (theano.shared(images, 'X' + part), theano.shared(labels, 't' + part))
-             for part, images, labels in (('L', data.XL, data.tL), ('V', data.XV, data.tV), ('T', data.XT, data.tT))}
+    XL, tL = theano.shared(data.XL, 'XL', borrow=True), theano.shared(data.tL, 'tL', borrow=True)     # not copied
     velocities = velocities_at_rest(net.params)
     cost, error = net.cost(X, t), net.error(X, t)
     slow = threading.Timer(6, print, ['# compiling: the first time takes a minute or so'], {'file': sys.stderr})
     slow.start()
     try:
         with contextlib.redirect_stdout(sys.stderr):        # what Theano prints is not part of the log
-            XL, tL = parts['L']
             update = theano.function([index], cost, updates=momentum_updates(cost, net.params, velocities, eta, mu),
                                      givens={X: XL[index], t: tL[index]})
-            evaluate = {part: theano.function([start, stop], [cost, error], givens={X: XP[start:stop], t: tP[start:stop]})
-                        for part, (XP, tP) in parts.items()}
+            evaluate = theano.function([X, t], [cost, error])
     finally:
         slow.cancel()
     return Functions(update, evaluate, velocities)

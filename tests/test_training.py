@@ -72,10 +72,10 @@ def test_every_example_is_used_once_an_epoch(monkeypatch):
 
 def test_evaluation_in_large_batches_equals_one_batch(monkeypatch):
     net, data = small_net(np.random.RandomState(0)), small_data()
-    evaluate = training.compile_net(net, data, 0.1, 0.5).evaluate['L']
-    whole = training.mean_over(evaluate, 110)
+    evaluate = training.compile_net(net, data, 0.1, 0.5).evaluate
+    whole = training.mean_over(evaluate, data.XL, data.tL)
     monkeypatch.setattr(training, 'LARGE', 30)
-    parts = training.mean_over(evaluate, 110)
+    parts = training.mean_over(evaluate, data.XL, data.tL)
     assert parts[0] == pytest.approx(whole[0], rel=1e-6) and parts[1] == whole[1]
 
 

@@ -36,7 +36,7 @@ class Theano:
         self.initial = [p for P in params for p in P]
         few = slice(job['batchsize'])                      # to validate and test: never used
         self.folder, self.data = job['folder'], SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few])
-        self.NL, self.X = len(X), X[few]
+        self.X = X[few]
         self.functions = training.compile_net(self.net, self.data, job['eta'], job['mu'])
         fused = any(type(node.op).__module__.startswith('fused') for node in self.functions.update.maker.fgraph.toposort())
         if fused and 'stock' in job['choice']:
@@ -56,7 +56,7 @@ class Theano:
         return np.mean(costs)
 
     def cost(self):
-        return training.mean_over(self.functions.evaluate['L'], self.NL)[0]
+        return training.mean_over(self.functions.evaluate, self.data.XL, self.data.tL)[0]
 
     def checkpoint(self):
         """Seconds of saving a checkpoint, median of 5."""
