@@ -15,6 +15,7 @@ import hashlib
 import importlib
 import importlib.util
 import io
+import logging
 import os
 import re
 import shutil
@@ -172,6 +173,7 @@ def stop_where_the_disk_is_full():
             raise
 
     ModuleCache.module_from_key = module_from_key
+    logging.getLogger('theano.gof.cmodule').addFilter(lambda record: 'No space left' not in record.getMessage())
 
 
 def keep_compiled_code():

@@ -151,7 +151,7 @@ def test_a_read_only_checkout_runs_and_a_read_only_home_is_one_line(folder, log,
     one_line(set_up(HOME=str(project)), '^cannot write to .*/project/.theano, .*: Read-only file system;')
 
 
-@pytest.mark.parametrize('kilobytes', [512] + amount([], [1100, 1500, 2500, 4000]))
+@pytest.mark.parametrize('kilobytes', [512] + amount([], [1100, 1300, 1500, 1900]))
 def test_a_full_disk_is_one_line(folder, small_disk, kilobytes):
     """Full at the start, while Theano is imported, or at one of the Ops of the net."""
     path = str(small_disk('size=%dk' % kilobytes))
