@@ -113,7 +113,8 @@ def results_md(trials):
         '# Results', '',
         'Errors in %, mean ± standard deviation over the seeds, after the last epoch; beside them the single figures that',
         'the article printed (training / validation / test). The interval is that of the mean, by Student\'s t. The time is',
-        'the median over trials of a process from its start to its end. Nothing was chosen by the test error.', '',
+        'the median over trials of a process from its start to its end, whatever else the machine did meanwhile. Nothing was',
+        'chosen by the test error.', '',
         markdown(rows(trials)), '',
         '%d trials, %s of trials\' time altogether; one trial of each of the article\'s %d timed runs takes %s, and took' % (
             len(logs), duration(sum(log.wall_seconds for log in logs)), len(timed),
