@@ -1,5 +1,6 @@
 """Common to the tests: the modules' path, the folder of MNIST, scripts in processes of their own."""
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 if os.environ.get('MNIST_DIR'):
     os.environ['MNIST_DIR'] = os.path.abspath(os.environ['MNIST_DIR'])
+
+signal.signal(signal.SIGINT, signal.default_int_handler)     # in the background it may be ignored, by children too
 
 worker = os.environ.get('PYTEST_XDIST_WORKER')
 if worker:                          # tests side by side: neither waits for the other's compile lock, or spins for its core
