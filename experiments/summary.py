@@ -68,7 +68,6 @@ def rows(trials):
         article = RUNS[name].article if name in RUNS else None
         diverged = sum(log.diverged is not None for log in logs)
         row = [name, str(len(logs)) + (', %d diverged' % diverged if diverged else '')]
-        values = ()
         for values in errors_of(logs) or [()] * 3:
             row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else '%.3f' % values if values else '')
         row.append('%.3f to %.3f' % statistics(values)[2] if len(values) > 1 else '')
@@ -99,7 +98,8 @@ def every_value(trials):
         for n, (error, values) in enumerate(zip(ERRORS, errors_of(logs))):
             mean, sd, interval = statistics(values)
             spread = ['', ''] if len(values) == 1 else ['%.3f' % sd, '%.3f to %.3f' % interval]
-            table.append([name, error, '%.3f' % mean, *spread, ' '.join('%g' % log.test[2 + n] if log.test else '–' for log in logs)])
+            seeds = ' '.join('%g' % log.test[2 + n] if log.test else '–' for log in logs)
+            table.append([name, error, '%.3f' % mean, *spread, seeds])
     return table
 
 
