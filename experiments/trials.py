@@ -172,15 +172,17 @@ def connected():
     """A Dask client of the scheduler given, or of workers started here."""
     import dask
     from distributed import Client, LocalCluster
-    # A worker that is killed is not its trial's fault: trials are processes of their own.
-    dask.config.set({'distributed.scheduler.allowed-failures': 1000})
+    # A worker that is killed is not its trial's fault: trials are processes of their own. Dask's profiler and its
+    # ticks, 50 a second, take a fifth of a core from the trials.
+    dask.config.set({'distributed.scheduler.allowed-failures': 1000, 'distributed.worker.profile.enabled': False,
+                     'distributed.admin.tick.interval': '1s'})
     with contextlib.ExitStack() as stack:
         if scheduler:
             address = scheduler
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             address = stack.enter_context(LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address='127.0.0.1:0', memory_limit=0,
                 local_directory=folder))
         try:
             client = stack.enter_context(Client(address, timeout='10s'))
