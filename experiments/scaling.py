@@ -27,12 +27,10 @@ def waiting_trial(root, name, arguments, seed, threads):
 
 def measure(task, workers, number, threads_per_worker=1):
     """(trials per hour, CPU seconds of the driver's process a trial)."""
-    from distributed import Client, LocalCluster
     with tempfile.TemporaryDirectory() as folder:
         trials.results, trials.workers, trials.threads = folder, workers, 1
         missing = [('conv16-ds2', seed) for seed in range(number)]
-        with LocalCluster(n_workers=workers // threads_per_worker, threads_per_worker=threads_per_worker, processes=True,
-                          dashboard_address='127.0.0.1:0', memory_limit=0, local_directory=folder) as cluster, Client(cluster) as client:
+        with trials.connected(threads_per_worker) as client:
             if task is trials.run_trial:                     # compiles
                 trials.run_all(client, missing[:2 * workers], {'conv16-ds2': {}}, trials.Progress(0, 2 * workers), task)
             start, cpu = time.time(), time.process_time()

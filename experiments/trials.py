@@ -168,8 +168,8 @@ def missing_trials():
 
 
 @contextlib.contextmanager
-def connected():
-    """A Dask client of the scheduler given, or of workers started here."""
+def connected(threads_per_worker=1):
+    """A Dask client of the scheduler given, or of workers started here; one process is so many of them."""
     import dask
     from distributed import Client, LocalCluster
     # A worker that is killed is not its trial's fault: trials are processes of their own. Dask's profiler and its
@@ -182,8 +182,8 @@ def connected():
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             address = stack.enter_context(LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address='127.0.0.1:0', memory_limit=0,
-                local_directory=folder))
+                n_workers=workers // threads_per_worker, threads_per_worker=threads_per_worker, processes=True,
+                dashboard_address='127.0.0.1:0', memory_limit=0, local_directory=folder))
         try:
             client = stack.enter_context(Client(address, timeout='10s'))
         except OSError as error:
