@@ -275,3 +275,11 @@ def test_errors_by_epoch_take_what_is_there(tmp_path):
     assert logs.by_epoch(group) == {0: ([90.11, 90.11], [90.42, 90.42]), 1: ([0.5, 0.5], [2.0, 3.0])}
     (group,) = logs.groups([save(tmp_path, 'b.log', ARTICLE_64_DS4)])
     assert logs.by_epoch(group) == {50: ([0.034], [1.16])}
+
+
+@pytest.mark.parametrize('readme', ['README.md', 'README.ja.md'])
+def test_the_log_in_the_readme_is_that_of_the_trial(readme):
+    with open(os.path.join(ROOT, readme), encoding='utf-8') as file:
+        shown = file.read().partition('<!-- log: conv16-ds2 -->\n```\n')[2].partition('```\n')[0]
+    with gzip.open(os.path.join(ROOT, 'experiments', 'results', 'logs', 'conv16-ds2', 'seed-0.log.gz'), 'rt') as file:
+        assert shown and file.read().startswith(shown + '# versions: ')
