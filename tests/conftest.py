@@ -68,3 +68,8 @@ def run_script(*arguments, script='mnist_convnet.py', timeout=300, **environment
 def pytest_configure(config):
     # Theano 1.0.5 uses names that NumPy deprecates; nothing here can change that.
     config.addinivalue_line('filterwarnings', 'ignore::DeprecationWarning')
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that must follow one another on one worker come first: the others need not wait for them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker('xdist_group') is None)
