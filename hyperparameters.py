@@ -58,14 +58,15 @@ def is_pair(value):
 
 def is_npz(value):
     """Is it empty, or a name of a file that could be written?"""
+    folder = os.path.dirname(os.path.abspath(value))
     return isinstance(value, str) and (not value or value.endswith('.npz') and not os.path.isdir(value)
-                                       and os.path.isdir(os.path.dirname(os.path.abspath(value))))
+                                       and os.path.isdir(folder) and os.access(folder, os.W_OK))
 
 
 COUNT = is_whole, 'a whole number from 1 to 1000000000'
 PAIR = is_pair, 'two whole numbers of at least 1, such as (5,5)'
 BOOL = lambda v: isinstance(v, bool), 'True or False'  # noqa: E731
-NPZ = is_npz, "'' or a file FILE.npz in a folder that exists"
+NPZ = is_npz, "'' or a file FILE.npz in a folder that exists and can be written"
 
 # For each hyperparameter: is the value allowed? What is?
 ALLOWED = {

@@ -212,6 +212,8 @@ class Progress:
         words = 'epoch %d/%d, %d:%02d left' % (epoch, self.nepoch, left // 60, left % 60)
         if self.bar is not None:
             self.bar.set_description(words, refresh=False)
+            if n <= self.bar.n:                                 # a new epoch: tqdm's own clock starts anew, too
+                self.bar.reset()
             self.bar.n = n
             self.bar.refresh()
         else:

@@ -313,7 +313,8 @@ def table(result):
     return text + '\n\n' + (
         'Seconds per training epoch of %d images (%s), median of %d (highest less lowest: at most %.0f %% of it); '
         '%d threads, float32, minibatches of %d%s. Last columns: '
-        'share of the FMA peak, %.0f GFLOP/s, that this project reaches (dense operations counted). '
+        'share of the FMA peak, %.0f GFLOP/s, that this project reaches: all operations of a dense convolution count, '
+        'also those that max-pooling makes needless, hence more than 100 %%. '
         'Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon that used one core\'s worth. %s; %s; %s.\n' % (
             NL, result['data'], repeats, 100 * spread, threads, batchsize,
             '' if part * batchsize == NL else ', scaled from the first %d of them' % part,

@@ -97,8 +97,12 @@ def notes(found):
     for group in found:
         finished = tested(group)
         if len(finished) < len(group.logs):
-            yield '%s: no test error in %d of %d logs (stopped before the last line)' % (
-                group.name, len(group.logs) - len(finished), len(group.logs))
+            diverged = sum(log.diverged is not None for log in group.logs)
+            stopped = len(group.logs) - len(finished) - diverged
+            yield '%s: no test error in %d of %d logs (%s)' % (
+                group.name, len(group.logs) - len(finished), len(group.logs), ', '.join(
+                    words for words, number in (('%d diverged' % diverged, diverged),
+                                                ('%d stopped before the last line' % stopped, stopped)) if number))
         if finished and first and finished[0].test[0] != first[0].test[0]:
             yield '%s: its test error is of epoch %d, that of %s of epoch %d' % (
                 group.name, finished[0].test[0], found[0].name, first[0].test[0])
@@ -166,8 +170,8 @@ def main(arguments):
         found = groups(paths)
     except LogError as error:
         stop(error)
-    if png is not None and len(found) > len(curves.COLOURS):
-        stop('png = %s: %d groups: colours tell at most %d apart' % (png, len(found), len(curves.COLOURS)))
+    if png is not None and len(found) > len(curves.STYLES):
+        stop('png = %s: %d groups: colours and markers tell at most %d apart' % (png, len(found), len(curves.STYLES)))
     for group in found:
         seeds = [log.seed for log in group.logs if log.seed is not None]
         twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})

@@ -6,6 +6,7 @@ import numpy as np
 from logs import by_epoch, deviation, tested
 
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442']     # Okabe and Ito's
+STYLES = [(colour, marker) for marker in '.sv' for colour in COLOURS]
 
 
 def as_label(name):
@@ -23,7 +24,8 @@ def draw(found):
     from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 
     names = [as_label(group.name) for group in found]
-    handles = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in zip(names, COLOURS)] + [
+    handles = [Line2D([], [], color=colour, linewidth=4, label=name, marker=marker if marker != '.' else '', markersize=9)
+               for name, (colour, marker) in zip(names, STYLES)] + [
         Line2D([], [], color='grey', label='validation'),
         Line2D([], [], color='grey', linestyle='--', label='training'),
         Line2D([], [], color='grey', linestyle='', marker='D', markerfacecolor='white', label='test')]
@@ -39,11 +41,11 @@ def draw(found):
     figure.set_figheight(4.8 + 0.22 * -(-len(handles) // columns))
     axes = figure.add_subplot()
     last, means = max(epoch for group in found for epoch in by_epoch(group)), []
-    for n, (group, colour) in enumerate(zip(found, COLOURS), 1):
+    for n, (group, (colour, marker)) in enumerate(zip(found, STYLES), 1):
         errors = by_epoch(group)
         for part, style in ((1, '-'), (0, '--')):
             mean, sd = (np.array([of(point[part]) for point in errors.values()]) for of in (np.mean, deviation))
-            axes.plot(list(errors), mean, style, color=colour, marker='.')
+            axes.plot(list(errors), mean, style, color=colour, marker=marker, markersize=5 if marker != '.' else None)
             if sd.any():
                 axes.fill_between(list(errors), np.maximum(mean - sd, 0), mean + sd, color=colour, alpha=0.2,
                                   linewidth=0)

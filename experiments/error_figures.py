@@ -12,6 +12,8 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from logs import deviation
+
 WIDTH, DPI = 12.5, 120                  # inches, pixels per inch: 1500 pixels wide
 # Okabe and Ito's colours, which the colour-blind tell apart; grey for their yellow, which is too pale on white.
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#999999']
@@ -37,10 +39,10 @@ def curves_figure(groups):
     figure = new_figure(1 + (5 if len(groups) == 1 else 3.3 if rows < 3 else 2.5) * rows)
     axes = figure.subplots(rows, cols, sharex=True, sharey=True, squeeze=False).ravel()
     for ax, (name, logs) in zip(axes, groups):
-        epochs = sorted(set.intersection(*(set(log.rows) for log in logs)))
+        epochs = sorted({epoch for log in logs for epoch in log.rows})
         for column, colour, marker in ((1, BLUE, 'o'), (2, VERMILION, 's')):
-            errors = np.array([[log.rows[epoch][column] for epoch in epochs] for log in logs])
-            mean, sd = errors.mean(axis=0), errors.std(axis=0, ddof=1) if len(logs) > 1 else 0.
+            errors = [[log.rows[epoch][column] for log in logs if epoch in log.rows] for epoch in epochs]
+            mean, sd = np.array([np.mean(e) for e in errors]), np.array([deviation(e) for e in errors])
             ax.fill_between(epochs, mean - sd, mean + sd, color=colour, alpha=0.25, linewidth=0)
             ax.plot(epochs, mean, color=colour, marker=marker if len(epochs) < 20 else '', markersize=4, clip_on=False)
         ax.set_yscale('symlog', linthresh=0.01, linscale=0.5)        # linear below 0.01 %: there are errors of 0
@@ -48,6 +50,8 @@ def curves_figure(groups):
         ax.set_yticks([0, 0.01, 0.1, 1, 10, 100], ['0', '0.01', '0.1', '1', '10', '100'])
         ax.grid(color='#DDDDDD')
         seeds = '%d seeds' % len(logs) if len(logs) > 1 else '1 seed'
+        diverged = sum(log.diverged is not None for log in logs)
+        seeds += ', %d diverged' % diverged if diverged else ''
         ax.set_title(textwrap.fill('%s (%s)' % (name, seeds), 120 // cols), fontsize=10)
     for empty in range(len(groups), len(axes)):
         axes[empty].set_visible(False)
@@ -63,22 +67,26 @@ def curves_figure(groups):
 
 
 def times_figure(rows, article):
-    """Test error by wall time, a point for each run: mean and standard deviation over seeds; hollow: the article's.
+    """Test error by wall time, a point for each run, over seeds; hollow: the article's.
 
-    rows: a dict for each trial, of run, test_error (in %), wall_seconds. article: {run: figures}, the figures with
-    test (in %) and wall (seconds, or None), or None where the article has none.
+    Error: mean and standard deviation; time: median and quartiles. rows: a dict for each trial, of run, test_error (in
+    %; None if it diverged), wall_seconds. article: {run: figures}, the figures with test (in %) and wall (seconds, or
+    None), or None where the article has none.
     """
     figure = new_figure(7)
     ax = figure.subplots()
     points, seeds, untimed = [], set(), []
-    for number, run in enumerate(dict.fromkeys(row['run'] for row in rows)):
-        trials = np.array([(row['wall_seconds'], row['test_error']) for row in rows if row['run'] == run], float)
-        (x, y), (dx, dy) = trials.mean(axis=0), trials.std(axis=0, ddof=1) if len(trials) > 1 else (0., 0.)
+    finished = [row for row in rows if row['test_error'] is not None]
+    diverged = [run for run in dict.fromkeys(row['run'] for row in rows) if run not in {row['run'] for row in finished}]
+    for number, run in enumerate(dict.fromkeys(row['run'] for row in finished)):
+        errors = [row['test_error'] for row in finished if row['run'] == run]
+        low, x, high = np.percentile([row['wall_seconds'] for row in finished if row['run'] == run], (25, 50, 75))
+        y, dx, dy = np.mean(errors), max(x - low, high - x), deviation(errors)
         style = {'color': COLOURS[number % len(COLOURS)], 'markersize': 8,
                  'marker': MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]}           # no pair occurs twice
-        ax.errorbar(x, y, dy, dx, capsize=3, linestyle='', label=run, **style)
+        ax.errorbar(x, y, dy, [[x - low], [high - x]], capsize=3, linestyle='', label=run, **style)
         points.append((x, y, dx, dy, run))
-        seeds.add(len(trials))
+        seeds.add(len(errors))
         figures = article.get(run)
         if figures and figures.wall:
             ax.plot(figures.wall, figures.test, fillstyle='none', linestyle='', gid=run, **style)
@@ -96,11 +104,14 @@ def times_figure(rows, article):
     ax.grid(color='#DDDDDD')
     style = {'color': '#666666', 'marker': 'o', 'linestyle': '', 'markersize': 8}
     here = 'here: ' + ('one seed' if seeds == {1} else
-                       'mean and standard deviation (seeds: %s)' % ', '.join(map(str, sorted(seeds))))
+                       'error, mean and standard deviation; time, median and quartiles; %s seeds each' % (
+                           ' to '.join(map(str, sorted({min(seeds), max(seeds)})))))
     there = 'the article, 2015: one run each, same shape and colour'
     there += ' (gives no time for %s)' % ', '.join(untimed) if untimed else ''
-    figure.legend(handles=[Line2D([], [], label=here, **style), Line2D([], [], label=there, fillstyle='none', **style)],
-                  loc='outside upper left', frameon=False)
+    handles = [Line2D([], [], label=here, **style), Line2D([], [], label=there, fillstyle='none', **style)]
+    if diverged:
+        handles.append(Patch(facecolor='none', label='no point: diverged from every seed: ' + ', '.join(diverged)))
+    figure.legend(handles=handles, loc='outside upper left', frameon=False)
     put_labels(ax, points)
     return figure
 

@@ -17,7 +17,7 @@ import numpy as np
 LARGEST = 2**24                                     # bytes in a log, unpacked
 
 Log = collections.namedtuple('Log', 'name run seed source header NL NV NT rows test settings wall_seconds machine versions '
-                             'diverged', defaults=(None, None, None))
+                             'diverged changed', defaults=(None, None, None, None))
 Group = collections.namedtuple('Group', 'name logs')
 
 
@@ -35,7 +35,7 @@ NET = re.compile(r'# (Xdim|D): ')                   # the article leaves the tit
 HEADER = re.compile(r'# \w+: ')                      # whatever log_header of a net of your own prints
 TRAINING = re.compile(r'### training: NL = ([1-9]\d*) NV = ([1-9]\d*) K = \d+ batchsize = \d+$')
 TESTING = re.compile(r'# NT = ([1-9]\d*)$')
-OURS = re.compile(r'# (data|seed|run|settings|versions|machine|threads|diverged): (.*)')
+OURS = re.compile(r'# (data|seed|run|settings|versions|machine|threads|diverged|changed): (.*)')
 END = re.compile(r'In \[|CPU times: |Wall time: |stopped by Ctrl-C|the cost is ')     # of IPython, or on stderr
 OMITTED = '', '中略'                                 # where the article leaves lines out
 
@@ -79,7 +79,8 @@ def read_logs(path):
 
     name: the path; header: the lines that tell the net; source: what '# data:' says; rows: {epoch: (cost, training
     error, validation error)}; test: (epoch, test cost, the errors in training, validation and test), None where the
-    run was stopped or diverged; diverged: where it did; settings: a dictionary. Errors in %. Between a log's first line
+    run was stopped or diverged; diverged: where it did; changed: what trials.py
+    was given as settings; settings: a dictionary of all. Errors in %. Between a log's first line
     and its last result a line of any other kind is an error; elsewhere it is passed over. Raises LogError naming file
     and line.
     """

@@ -55,7 +55,8 @@ def override(settings, arguments):
     for argument in arguments[1:]:
         name, equals, value = argument.partition('=')
         if not equals or name not in OPTIONS[picture]:
-            stop('%s: %s takes name=value%s' % (argument, picture, nearest(name, OPTIONS[picture])))
+            stop('%s: %s%s' % (argument, '%s takes no %s' % (picture, name) if equals else 'must be name=value',
+                               nearest(name, OPTIONS[picture])))
         if name == 'digit' and not value.isdecimal():
             stop('digit = %s: must be a whole number of at least 0' % value)
         settings[name] = int(value) if name == 'digit' else value
@@ -107,24 +108,25 @@ def curves():
 def times():
     rows = read_trials(os.path.join(results, 'trials.csv'))
     names = chosen(dict.fromkeys(row['run'] for row in rows), results)
+    changed = {row['run'] for row in rows if row['changed']}
     return error_figures.times_figure([row for name in names for row in rows if row['run'] == name],
-                                      {name: run.article for name, run in ARTICLE.items()})
+                                      {name: run.article for name, run in ARTICLE.items() if name not in changed})
 
 
 def read_trials(path):
-    """Run, test_error and wall_seconds of each trial; one that diverged has no test error, and is left out."""
+    """Run, test_error (None if it diverged), wall_seconds and changed settings of each trial."""
     try:
         with open(path, newline='', encoding='utf-8') as file:
-            rows = [dict(run=row['run'], test_error=float(row['test_error']), wall_seconds=float(row['wall_seconds']))
-                    for row in csv.DictReader(file) if not row.get('diverged')]
+            rows = [dict(run=row['run'], test_error=None if row.get('diverged') else float(row['test_error']),
+                         wall_seconds=float(row['wall_seconds']), changed=row.get('changed')) for row in csv.DictReader(file)]
     except OSError as error:
         stop('%s: %s; experiments/trials.py writes it' % (path, error.strerror))
     except (KeyError, TypeError, ValueError, csv.Error):
         rows = None
-    if rows is None or not all(0 <= row['test_error'] <= 100 and 0 < row['wall_seconds'] < math.inf for row in rows):
+    if rows is None or not all(0 <= (row['test_error'] or 0) <= 100 and 0 < row['wall_seconds'] < math.inf for row in rows):
         stop('%s: must have columns run, test_error (in %%) and wall_seconds (above 0)' % path)
-    if not rows:
-        stop('%s: has no trials' % path)
+    if not any(row['test_error'] is not None for row in rows):
+        stop('%s: has no trials with a test error' % path)
     return rows
 
 

@@ -1,6 +1,6 @@
 """Mean and spread over the seeds of every trial that is finished: RESULTS.md, trials.csv, a table on the terminal.
 
-    python experiments/summary.py [FOLDER]                   of experiments/results, or another folder of results
+    python experiments/summary.py results=FOLDER             if not given, experiments/results
 """
 import csv
 import io
@@ -13,6 +13,7 @@ import scipy.stats
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 import logs as printed  # noqa: E402
+from hyperparameters import stop  # noqa: E402
 from runs import ARTICLE, RUNS  # noqa: E402
 
 ERRORS = 'train', 'valid', 'test'
@@ -65,9 +66,10 @@ def rows(trials):
     """The cells of the main table, a row for each run; the first row names the columns."""
     table = [['run', 'seeds'] + ['%s %%' % e for e in ERRORS] + ['test, 95 %', 'article', 'test error', 'wall', 'article']]
     for name, logs in trials.items():
-        article = RUNS[name].article if name in RUNS else None
+        changed = next((log.changed for log in logs if log.changed), None)
+        article = RUNS[name].article if name in RUNS and not changed else None
         diverged = sum(log.diverged is not None for log in logs)
-        row = [name, str(len(logs)) + (', %d diverged' % diverged if diverged else '')]
+        row = [name + (', ' + changed if changed else ''), str(len(logs)) + (', %d diverged' % diverged if diverged else '')]
         for values in errors_of(logs) or [()] * 3:
             row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else '%.3f' % values if values else '')
         row.append('%.3f to %.3f' % statistics(values)[2] if len(values) > 1 else '')
@@ -108,7 +110,11 @@ def results_md(trials):
     logs = [log for of_run in trials.values() for log in of_run]
     diverged = ['- %s, seed %d: %s' % (name, log.seed, log.diverged) for name, of_run in trials.items() for log in of_run
                 if log.diverged]
-    timed = [name for name in trials if name in ARTICLE and ARTICLE[name].article.wall]
+    timed = [name for name, of_run in trials.items() if name in ARTICLE and ARTICLE[name].article.wall
+             and not any(log.changed for log in of_run)]
+    alone = 'one trial of each of the article\'s %d timed runs takes %s, and took\nthe article %s' % (
+        len(timed), duration(sum(wall(trials[name]) for name in timed)),
+        duration(sum(ARTICLE[name].article.wall for name in timed)))
     return '\n'.join([
         '# Results', '',
         'Errors in %, mean ± standard deviation over the seeds, after the last epoch; beside them the single figures that',
@@ -116,10 +122,8 @@ def results_md(trials):
         'the median over trials of a process from its start to its end, whatever else the machine did meanwhile. Nothing was',
         'chosen by the test error.', '',
         markdown(rows(trials)), '',
-        '%d trials, %s of trials\' time altogether; one trial of each of the article\'s %d timed runs takes %s, and took' % (
-            len(logs), duration(sum(log.wall_seconds for log in logs)), len(timed),
-            duration(sum(wall(trials[name]) for name in timed))),
-        'the article %s.' % duration(sum(ARTICLE[name].article.wall for name in timed)), '',
+        '%d trials, %s of trials\' time altogether%s.' % (
+            len(logs), duration(sum(log.wall_seconds for log in logs)), '; ' + alone if timed else ''), '',
         'Machine: %s. %s.' % ('; '.join(sorted({log.machine for log in logs})), '; '.join(sorted({log.versions for log in logs}))), '',
         '## Every seed', '',
         markdown(every_value(trials)), '', *(['## Diverged', '', *diverged, ''] if diverged else []),
@@ -131,11 +135,12 @@ def trials_csv(trials):
     text = io.StringIO()
     table = csv.writer(text, lineterminator='\n')
     table.writerow(['run', 'seed', 'train_error', 'valid_error', 'test_error', 'wall_seconds', 'test_cost', 'epochs',
-                    'machine', 'versions', 'diverged'])
+                    'machine', 'versions', 'diverged', 'changed'])
     for name, logs in trials.items():
         for log in logs:
             epoch, cost, *errors = log.test or [''] * 5
-            table.writerow([name, log.seed, *errors, log.wall_seconds, cost, epoch, log.machine, log.versions, log.diverged])
+            table.writerow([name, log.seed, *errors, log.wall_seconds, cost, epoch, log.machine, log.versions, log.diverged,
+                            log.changed])
     return text.getvalue()
 
 
@@ -160,4 +165,9 @@ def outcome(log):
 
 
 if __name__ == '__main__':
-    write(*(sys.argv[1:2] or [os.path.join(HERE, 'results')]))
+    if len(sys.argv) > 2 or not all(argument.startswith('results=') for argument in sys.argv[1:]):
+        stop('usage: python experiments/summary.py [results=FOLDER]')
+    try:
+        write(sys.argv[1].partition('=')[2] if sys.argv[1:] else os.path.join(HERE, 'results'))
+    except printed.LogError as error:
+        stop(error)

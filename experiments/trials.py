@@ -16,6 +16,7 @@ import json
 import os
 import queue
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, HERE]
 import logs as printed  # noqa: E402
 import summary  # noqa: E402
-from hyperparameters import stop  # noqa: E402
+from hyperparameters import ALLOWED, stop  # noqa: E402
 from machine import cores  # noqa: E402
 from runs import GROUPS, RUNS  # noqa: E402
 
@@ -84,6 +85,9 @@ def run_trial(root, name, arguments, seed, threads):
 
 # ---- the driver
 
+OWN = 'seed', 'checkpoint', 'resume', 'save'                 # hyperparameters that trials cannot share
+
+
 def nearest(word, known):
     near = difflib.get_close_matches(word, known, 1, 0.5)
     return ', did you mean %s?' % near[0] if near else '; known are ' + ', '.join(known)
@@ -95,8 +99,10 @@ def override(values, arguments):
     names = ['runs', 'scheduler', 'results', 'settings', *numbers]
     for argument in arguments:
         name, equals, value = argument.partition('=')
+        if name in ALLOWED and name not in OWN:
+            stop('%s: is a hyperparameter: "settings=%s"' % (argument, argument))
         if not equals or name not in names:
-            stop('%s: must be name=value%s' % (argument, nearest(name, names)))
+            stop('%s: %s%s' % (argument, 'no setting of this name' if equals else 'must be name=value', nearest(name, names)))
         if name in numbers:
             least, most = numbers[name]
             if not value.isdigit() or not least <= int(value) <= most:
@@ -109,6 +115,9 @@ def override(values, arguments):
             stop('runs = %s: no such run or group%s' % (word, nearest(word, [*GROUPS, *RUNS])))
         chosen.update(GROUPS.get(word) or {word: RUNS[word]})
     values['runs'] = chosen
+    for word in values['settings'].split():
+        if word.partition('=')[0] in OWN:
+            stop('settings = %s: %s: cannot be the same for all trials' % (values['settings'], word))
     if values['scheduler'] and '://' not in values['scheduler']:
         stop('scheduler = %s: must be an address such as tcp://HOST:8786' % values['scheduler'])
 
@@ -223,6 +232,7 @@ def run_all(client, missing, wanted, progress, task=run_trial):
         future = client.submit(task, ROOT, name, arguments_of(runs[name]), seed, share, pure=False, retries=0)
         future.add_done_callback(finished.put)
         futures[future] = name, seed
+    progress.show(min(len(futures), sum(client.nthreads().values())), '%d trials to run' % len(futures))
     while futures:
         running = min(len(futures), sum(client.nthreads().values()))
         try:
@@ -241,6 +251,7 @@ def run_all(client, missing, wanted, progress, task=run_trial):
             progress.show(running - 1, failures[-1])
         else:
             log += '# settings: %s\n' % json.dumps(dict(wanted[name], seed=seed))
+            log += '# changed: %s\n' % settings if settings else ''
             os.makedirs(os.path.dirname(path_of(name, seed)), exist_ok=True)
             write_whole(path_of(name, seed), gzip.compress(log.encode(), mtime=0))
             progress.done += 1
@@ -269,6 +280,7 @@ def main():
 
 if __name__ == '__main__':
     override(globals(), sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: stop('stopped by SIGTERM; the same command goes on', 143))
     os.environ.setdefault('DASK_LOGGING__DISTRIBUTED', 'error')
     try:
         import distributed  # noqa: F401

@@ -192,13 +192,18 @@ def test_a_run_that_was_stopped_is_shown_and_not_compared(tmp_path):
     run = run_script(*paths, script=COMPARE)
     assert run.returncode == 0 and run.stderr == ''
     assert re.search(r'\n +test \| +1.80 \| +none \| +1.70\n', run.stdout) and re.search(r' 2.50 \|', run.stdout)
-    assert '\nstopped: no test error in 1 of 1 logs (stopped before the last line)\n' in run.stdout
+    assert '\nstopped: no test error in 1 of 1 logs (1 stopped before the last line)\n' in run.stdout
     assert run.stdout.count(', difference ') == 1 and 'Bonferroni' not in run.stdout
 
     several = save(tmp_path, 'several.log', printed(1.8, 0) + printed(1.9, 1) + printed(None, 2))
     run = run_script(several, paths[0], script=COMPARE)
-    assert '\nseveral: no test error in 1 of 3 logs (stopped before the last line)\n' in run.stdout
+    assert '\nseveral: no test error in 1 of 3 logs (1 stopped before the last line)\n' in run.stdout
     assert 'one run and 2 seeds' in run.stdout
+
+    lost = printed(None, 3) + '# diverged: the cost is nan in epoch 1, minibatch 2 of 3\n'
+    several = save(tmp_path, 'several.log', printed(1.8, 0) + printed(None, 2) + lost)
+    run = run_script(several, paths[0], script=COMPARE)
+    assert '\nseveral: no test error in 2 of 3 logs (1 diverged, 1 stopped before the last line)\n' in run.stdout
 
 
 def test_different_data_are_shown_and_not_compared(tmp_path):

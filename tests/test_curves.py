@@ -109,10 +109,10 @@ def test_the_file_is_written(matplotlib, tmp_path):
 
 
 def test_more_groups_than_colours_are_one_line(matplotlib, tmp_path):
-    paths = [save(tmp_path, '%d.log' % n, printed(1.5)) for n in range(9)]
+    paths = [save(tmp_path, '%d.log' % n, printed(1.5)) for n in range(25)]
     run = run_script(*paths, 'png=%s' % (tmp_path / 'a.png'), script=COMPARE)
     assert run.returncode == 2 and run.stdout == '' and not (tmp_path / 'a.png').exists()
-    assert run.stderr.endswith('a.png: 9 groups: colours tell at most 8 apart\n') and run.stderr.count('\n') == 1
+    assert run.stderr.endswith('a.png: 25 groups: colours and markers tell at most 24 apart\n') and run.stderr.count('\n') == 1
 
 
 def test_without_matplotlib_one_line_says_how_to_get_it(tmp_path):

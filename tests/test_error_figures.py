@@ -12,7 +12,7 @@ from legible import assert_legible, texts
 sys.path.insert(0, os.path.join(ROOT, 'experiments'))
 import error_figures as figures  # noqa: E402
 
-Log = collections.namedtuple('Log', 'rows')
+Log = collections.namedtuple('Log', 'rows diverged', defaults=(None,))
 Article = collections.namedtuple('Article', 'train valid test wall')
 
 
@@ -53,10 +53,12 @@ def test_an_error_of_zero_is_on_the_axis(rng):
     assert ax.lines[0].get_ydata()[-1] == 0
 
 
-def test_epochs_that_a_seed_has_not_reached_are_left_out():
+def test_epochs_that_a_seed_has_not_reached_are_of_the_others_and_divergence_is_told():
     rows = {epoch: (1., 2. + epoch, 3.) for epoch in range(4)}
-    (ax,) = figures.curves_figure([('run', [Log(rows), Log({epoch: rows[epoch] for epoch in (0, 2)})])]).axes
-    assert ax.lines[0].get_xdata().tolist() == [0, 2] and ax.lines[0].get_ydata().tolist() == [2, 4]
+    higher = {epoch: (1., 4. + epoch, 3.) for epoch in (0, 2)}
+    (ax,) = figures.curves_figure([('run', [Log(rows), Log(higher, 'the cost is nan')])]).axes
+    assert ax.lines[0].get_xdata().tolist() == [0, 1, 2, 3] and ax.lines[0].get_ydata().tolist() == [3, 3, 5, 5]
+    assert ax.get_title() == 'run (2 seeds, 1 diverged)'
 
 
 @pytest.mark.parametrize('nruns, nepoch', [(1, 50), (2, 5), (5, 50), (8, 50), (11, 50), (19, 50)])
@@ -84,24 +86,28 @@ def random_rows(rng, nseeds, runs=ARTICLE):
 
 
 @pytest.mark.parametrize('nseeds', [1, 10])
-def test_times_are_means_with_standard_deviations_and_the_articles_figures(rng, nseeds):
-    rows = random_rows(rng, nseeds)
+def test_times_are_medians_errors_are_means_and_beside_them_are_the_articles_figures(rng, nseeds):
+    rows = random_rows(rng, nseeds) + [dict(run='lost', test_error=None, wall_seconds=1e5)]
     ax = figures.times_figure(rows, ARTICLE).axes[0]
     assert [container.get_label() for container in ax.containers] == list(ARTICLE)
     for container in ax.containers:
         run = container.get_label()
-        trials = np.array([[row['wall_seconds'], row['test_error']] for row in rows if row['run'] == run])
-        mean, sd = trials.mean(0), np.sqrt(((trials - trials.mean(0)) ** 2).sum(0) / max(nseeds - 1, 1))
+        wall = sorted(row['wall_seconds'] for row in rows if row['run'] == run)
+        errors = np.array([row['test_error'] for row in rows if row['run'] == run])
+        mean, sd = errors.mean(), np.sqrt(((errors - errors.mean()) ** 2).sum() / max(nseeds - 1, 1))
+        low, median, high = wall * 3 if nseeds == 1 else (       # of ten: between the values beside 2.25, 4.5 and 6.75
+            0.75 * wall[2] + 0.25 * wall[3], (wall[4] + wall[5]) / 2, 0.25 * wall[6] + 0.75 * wall[7])
         point, _, (across, along) = container.lines
-        np.testing.assert_allclose(point.get_xydata(), [mean])
-        np.testing.assert_allclose(across.get_segments()[0][:, 0], [mean[0] - sd[0], mean[0] + sd[0]])
-        np.testing.assert_allclose(along.get_segments()[0][:, 1], [mean[1] - sd[1], mean[1] + sd[1]])
+        np.testing.assert_allclose(point.get_xydata(), [[median, mean]])
+        np.testing.assert_allclose(across.get_segments()[0][:, 0], [low, high])
+        np.testing.assert_allclose(along.get_segments()[0][:, 1], [mean - sd, mean + sd])
         hollow = [line for line in ax.lines if line.get_gid() == run]
         if ARTICLE[run] is None or ARTICLE[run].wall is None:
             assert hollow == []
         else:
             assert hollow[0].get_xydata().tolist() == [[ARTICLE[run].wall, ARTICLE[run].test]]
             assert hollow[0].get_fillstyle() == 'none' and hollow[0].get_color() == point.get_color()
+    assert ax.figure.legends[0].get_texts()[2].get_text() == 'no point: diverged from every seed: lost'
     assert ax.get_xscale() == 'log'
     left, right = ax.get_xlim()
     assert all(left < x < right for line in ax.lines for x in line.get_xdata())
@@ -112,7 +118,7 @@ def test_the_run_whose_time_the_article_does_not_give_is_named(rng):
     assert any('gives no time for conv16-ds4-relu)' in text.get_text() for text in figure.legends[0].get_texts())
 
 
-@pytest.mark.parametrize('nseeds, words', [(1, 'here: one seed'), (4, 'here: mean and standard deviation (seeds: 4)')])
+@pytest.mark.parametrize('nseeds, words', [(1, 'here: one seed'), (4, 'here: error, mean and standard deviation; time, median and quartiles; 4 seeds each')])
 def test_the_number_of_seeds_is_told(rng, nseeds, words):
     assert figures.times_figure(random_rows(rng, nseeds), ARTICLE).legends[0].get_texts()[0].get_text() == words
 

@@ -94,9 +94,9 @@ def test_no_picture_is_one_line_of_usage():
 
 @pytest.mark.parametrize('arguments, words', [
     (['curve'], 'curve: no such picture, did you mean curves?'), (['x'], 'known are curves, filters, maps'),
-    (['filters', 'nett=x'], 'nett=x: filters takes name=value, did you mean net?'),
-    (['times', 'digit=1'], 'digit=1: times takes name=value, known are png, results, runs'),
-    (['maps', '3'], '3: maps takes name=value'),
+    (['filters', 'nett=x'], 'nett=x: filters takes no nett, did you mean net?'),
+    (['times', 'digit=1'], 'digit=1: times takes no digit, known are png, results, runs'),
+    (['maps', '3'], '3: must be name=value'),
     (['maps', 'digit=-1'], 'digit = -1: must be a whole number of at least 0'),
     (['maps', 'net=/no/such.npz'], 'net = /no/such.npz: no such file'),
     (['maps', 'data=x'], "data = x: must be 'auto'"),
@@ -150,8 +150,8 @@ def test_errors_of_a_folder_of_results_are_drawn(results, picture):
 
 
 @pytest.mark.parametrize('content, words', [
-    (None, 'No such file or directory; experiments/trials.py writes it'), (b'', 'has no trials'),
-    (b'run,seed,test_error,wall_seconds\n', 'has no trials'),
+    (None, 'No such file or directory; experiments/trials.py writes it'), (b'', 'has no trials with a test error'),
+    (b'run,seed,test_error,wall_seconds\n', 'has no trials with a test error'),
     (b'run,test_error\na,1\n', 'must have columns run, test_error'),
     (b'run,test_error,wall_seconds\na,1\n', 'must have columns'),
     (b'run,test_error,wall_seconds\na,x,1\n', 'must have'),

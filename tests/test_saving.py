@@ -298,7 +298,7 @@ def test_the_script_saves_a_net_whose_test_error_is_the_log_s(folder, tmp_path):
 
 
 @pytest.mark.parametrize('argument, text', [
-    ('checkpoint=a.txt', "checkpoint = 'a.txt': must be '' or a file FILE.npz in a folder that exists"),
+    ('checkpoint=a.txt', "checkpoint = 'a.txt': must be '' or a file FILE.npz in a folder that exists and can be written"),
     ('save=/nowhere/a.npz', "save = '/nowhere/a.npz': must be ''"), ('save=3', "save = '3': must be ''"),
     ('resume=True', 'resume = True: checkpoint must name the file'), ('resume=1', 'resume = 1: must be True or False'),
 ])

@@ -102,13 +102,21 @@ def test_trials_and_what_is_told_of_them(folder, tmp_path, serial):
     mean, sd = sum(values) / 3, (sum((v - sum(values) / 3)**2 for v in values) / 2)**0.5
     text = (tmp_path / 'RESULTS.md').read_text()
     for place in (text, run.stdout):
-        assert '%.3f ± %.3f' % (mean, sd) in place and '0.018 / 1.91 / 1.81' in place
+        assert '%.3f ± %.3f' % (mean, sd) in place
+        assert 'conv16-ds2, data=%s NL=500' % folder in place and '0.018 / 1.91' not in place     # not the article's run
     assert ' '.join('%g' % v for v in values) in text
+    assert run.stderr.startswith('# 3 trials to run\n# 0 of 3 trials done, 2 running, 0 failed, ? left\n')
     assert '3 of 3 trials done, 0 running, 0 failed, 0:00:00 left' in run.stderr
 
     before = {path: os.stat(path).st_mtime_ns for path in glob.glob(str(tmp_path / 'logs' / '*' / '*'))}
-    table = run_script(str(tmp_path), script='experiments/summary.py', THEANO_FLAGS=None)
+    table = run_script('results=%s' % tmp_path, script='experiments/summary.py', THEANO_FLAGS=None)
     assert table.returncode == 0 and table.stdout == run.stdout and (tmp_path / 'RESULTS.md').read_text() == text
+    plain = tmp_path / 'plain' / 'logs' / 'conv16-ds2'
+    plain.mkdir(parents=True)
+    for seed in range(3):
+        (plain / ('seed-%d.log' % seed)).write_text(re.sub('# changed: .*\n', '', log_of(tmp_path, seed)))
+    table = run_script('results=%s' % (tmp_path / 'plain'), script='experiments/summary.py', THEANO_FLAGS=None)
+    assert re.search(r'^conv16-ds2  .*  0\.018 / 1\.91 / 1\.81  ', table.stdout, re.M) and 'data=' not in table.stdout
 
     again = trials(*arguments(folder, tmp_path, 2, 'trials=3'))
     assert again.returncode == 0 and 'done' not in again.stderr
@@ -233,7 +241,9 @@ def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, ser
 @pytest.mark.parametrize('argument, text', [
     ('runs=conv17-ds2', 'runs = conv17-ds2: no such run or group, did you mean conv1'),
     ('trials=0', 'trials = 0: must be a whole number from 1 to 10000'), ('trials=ten', 'trials = ten: must be'),
-    ('seeds=3', 'seeds=3: must be name=value'), ('scheduler=nowhere', 'scheduler = nowhere: must be an address'),
+    ('seeds=3', 'seeds=3: no setting of this name, did you mean'), ('eta=0.1', 'eta=0.1: is a hyperparameter: "settings=eta=0.1"'),
+    ('seeds', 'seeds: must be name=value'), ('settings=nepoch=1 seed=3', 'settings = nepoch=1 seed=3: seed=3: cannot be the same for all'),
+    ('scheduler=nowhere', 'scheduler = nowhere: must be an address'),
     ('settings=eta=-1', 'eta = -1: must be a finite number above 0'),
     ('settings=W1dim=(40,40)', 'layer 1: Wrow = 40 exceeds Xrow = 28'),
 ])
@@ -259,16 +269,18 @@ def test_a_scheduler_that_is_not_there_is_one_line(folder, tmp_path):
     assert re.fullmatch(r'scheduler = tcp://127.0.0.1:1: .*\n', run.stderr)
 
 
-def test_two_drivers_with_one_folder(folder, tmp_path):
+@pytest.mark.parametrize('number, status, word', [(signal.SIGINT, 130, 'Ctrl-C'), (signal.SIGTERM, 143, 'SIGTERM')])
+def test_two_drivers_with_one_folder_and_a_signal(folder, tmp_path, number, status, word):
     first = driver(*arguments(folder, tmp_path, 100000, 'trials=2'))
     until = time.time() + 60
     while not os.path.exists(str(tmp_path / 'trials.lock')) and time.time() < until:
         time.sleep(0.1)
     second = trials(*arguments(folder, tmp_path, 100000, 'trials=2'))
-    first.send_signal(signal.SIGINT)
+    first.send_signal(number)
     out, err = first.communicate(timeout=60)
     assert second.returncode == 1 and second.stderr == '%s: another run is using it\n' % (tmp_path / 'trials')
-    assert first.returncode == 130 and 'stopped by Ctrl-C; the same command goes on' in err and 'Traceback' not in err
+    assert first.returncode == status and 'stopped by %s; the same command goes on' % word in err
+    assert 'Traceback' not in err and 'Warning' not in err
 
 
 # ---- statistics
@@ -280,6 +292,12 @@ def test_statistics_against_scipy_and_by_hand():
     interval = scipy.stats.t.interval(0.95, 4, loc=np.mean(values), scale=scipy.stats.sem(values))
     assert (low, high) == pytest.approx(interval)
     assert high - mean == pytest.approx(2.776 * 0.12787 / 5**0.5, abs=1e-3)             # 2.776: Student's t, 4 degrees
+
+
+@pytest.mark.parametrize('argument, text', [('results=/nowhere', '/nowhere/logs'), ('/nowhere', 'usage: '), ('--help', 'usage: ')])
+def test_a_summary_of_nothing_is_one_line(argument, text):
+    run = run_script(argument, script='experiments/summary.py')
+    assert run.returncode == 2 and text in run.stderr and run.stderr.count('\n') == 1 and run.stdout == ''
 
 
 @pytest.mark.parametrize('article, words', [
