@@ -227,7 +227,8 @@ def compile_headers_once():
 
     def headers(flags):
         """Options for g++ that bring the headers in."""
-        command = [theano.config.cxx, '-g', *flags, *('-I' + name for name in include()), '-fvisibility=hidden', '-x', 'c++-header']
+        command = [theano.config.cxx, '-g', *flags, *('-I' + name for name in include()), '-fvisibility=hidden',
+                   '-x', 'c++-header']
         of = repr((command, text, sys.version, numpy.__version__, theano.__version__, cmodule.gcc_version_str))
         path = os.path.join(theano.config.compiledir, 'headers-%s.h' % hashlib.sha256(of.encode()).hexdigest()[:16])
         used[path] += 1

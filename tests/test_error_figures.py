@@ -118,7 +118,9 @@ def test_the_run_whose_time_the_article_does_not_give_is_named(rng):
     assert any('gives no time for conv16-ds4-relu)' in text.get_text() for text in figure.legends[0].get_texts())
 
 
-@pytest.mark.parametrize('nseeds, words', [(1, 'here: one seed'), (4, 'here: error, mean and standard deviation; time, median and quartiles; 4 seeds each')])
+@pytest.mark.parametrize('nseeds, words', [
+    (1, 'here: one seed'),
+    (4, 'here: error, mean and standard deviation; time, median and quartiles; 4 seeds each')])
 def test_the_number_of_seeds_is_told(rng, nseeds, words):
     assert figures.times_figure(random_rows(rng, nseeds), ARTICLE).legends[0].get_texts()[0].get_text() == words
 
