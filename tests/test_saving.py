@@ -80,7 +80,7 @@ def test_a_stopped_run_goes_on_to_the_same_log_and_checkpoint(folder, tmp_path, 
 
 
 def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp_path, capsys):
-    """Chains of runs that are killed at random moments and resumed, most of whose time is spent in saving."""
+    """Chains of runs that are killed at random moments and resumed; every other one as soon as it is seen to save."""
     nepoch, chains, kills = 400, amount(1, 20), amount(4, 10)
     wanted = run_script(*arguments(folder, tmp_path / 'whole.npz', nepoch, 'W1nch=1', 'batchsize=500'))
     assert wanted.returncode == 0, wanted.stderr
@@ -93,6 +93,8 @@ def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp
             while kill and not run.stdout.readline().startswith('0 '):           # the first one: at any moment
                 assert run.poll() is None
             time.sleep(rng.uniform(0, 0.3 if kill else 3))
+            while kill % 2 and not glob.glob(str(tmp_path / '.*.part')) and run.poll() is None:
+                pass
             run.kill()
             run.communicate()
             killed += run.returncode == -signal.SIGKILL
