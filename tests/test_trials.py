@@ -151,7 +151,8 @@ def wait_for_trials(run, number):
         if len(pids) >= number:
             return pids
         time.sleep(0.05)
-    raise AssertionError('no trial began')
+    run.kill()
+    raise AssertionError('no trial began', run.communicate())
 
 
 def parent_of(pid):
@@ -169,7 +170,9 @@ def test_killed_workers_lose_no_trial(folder, tmp_path, serial):
         time.sleep(rng.uniform(0, 1.5))
         pid = pids[rng.randint(len(pids))]
         try:
-            os.kill(parent_of(pid), signal.SIGKILL)          # the worker that runs the trial
+            worker = parent_of(pid)                         # that runs the trial
+            if worker in descendants(run.pid):              # else the trial is about to end
+                os.kill(worker, signal.SIGKILL)
         except (OSError, ProcessLookupError):
             continue                                        # the trial had ended meanwhile
         until = time.time() + 5
