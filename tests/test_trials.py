@@ -237,7 +237,7 @@ def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, ser
     assert set(rows) == {(name, seed) for name in ('conv16-ds2', 'diverges') for seed in '01'}
     assert rows['diverges', '0']['test_error'] == '' and 'in epoch 1' in rows['diverges', '0']['diverged']
     assert rows['conv16-ds2', '0']['test_error'] and not rows['conv16-ds2', '0']['diverged']
-    assert re.search(r'^\| diverges \| 2, 2 diverged \| +\| +\|', (tmp_path / 'RESULTS.md').read_text(), re.M)
+    assert re.search(r'^\| diverges, data=.* \| 2, 2 diverged \| +\| +\|', (tmp_path / 'RESULTS.md').read_text(), re.M)
     check_all(tmp_path, serial, 2, 2)
 
 
