@@ -181,10 +181,11 @@ def connected(threads_per_worker=1):
     """A Dask client of the scheduler given, or of workers started here; one process is so many of them."""
     import dask
     from distributed import Client, LocalCluster
-    # A worker that is killed is not its trial's fault: trials are processes of their own. Dask's profiler and its
-    # ticks, 50 a second, take a fifth of a core from the trials.
-    dask.config.set({'distributed.scheduler.allowed-failures': 1000, 'distributed.worker.profile.enabled': False,
-                     'distributed.admin.tick.interval': '1s'})
+    # A worker that is killed is not its trial's fault: trials are processes of their own. On a busy machine a new one
+    # may take longer than the 15 s after which Dask would do without. Dask's profiler and its ticks, 50 a second, take
+    # a fifth of a core from the trials.
+    dask.config.set({'distributed.scheduler.allowed-failures': 1000, 'distributed.deploy.lost-worker-timeout': '1h',
+                     'distributed.worker.profile.enabled': False, 'distributed.admin.tick.interval': '1s'})
     with contextlib.ExitStack() as stack:
         if scheduler:
             address = scheduler
