@@ -79,10 +79,9 @@ def read_logs(path):
 
     name: the path; header: the lines that tell the net; source: what '# data:' says; rows: {epoch: (cost, training
     error, validation error)}; test: (epoch, test cost, the errors in training, validation and test), None where the
-    run was stopped or diverged; diverged: where it did; changed: what trials.py
-    was given as settings; settings: a dictionary of all. Errors in %. Between a log's first line
-    and its last result a line of any other kind is an error; elsewhere it is passed over. Raises LogError naming file
-    and line.
+    run was stopped or diverged; diverged: where it did; changed: what trials.py was given as settings; settings: a
+    dictionary of all. Errors in %. Between a log's first line and its last result a line of any other kind is an error;
+    elsewhere it is passed over. Raises LogError naming file and line.
     """
     path = str(path)
     logs, head, inside, previous = [], {}, False, ''

@@ -252,7 +252,7 @@ def run_all(client, missing, wanted, progress, task=run_trial):
             progress.show(running - 1, failures[-1])
         else:
             log += '# settings: %s\n' % json.dumps(dict(wanted[name], seed=seed))
-            log += '# changed: %s\n' % settings if settings else ''
+            log += '# changed: %s\n' % ' '.join(settings.split()) if settings else ''        # on one line
             os.makedirs(os.path.dirname(path_of(name, seed)), exist_ok=True)
             write_whole(path_of(name, seed), gzip.compress(log.encode(), mtime=0))
             progress.done += 1
