@@ -23,6 +23,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import types
 
 
 def cores():
@@ -140,11 +141,29 @@ def set_up():
     return blas
 
 
+@contextlib.contextmanager
+def less_to_import():
+    """Saves two fifths of the time that importing Theano takes: two packages that it hardly uses.
+
+    scipy.stats is imported when it is first used, as scipy itself sees to; distutils is Python's own, without the
+    setuptools that would put its copy in its place.
+    """
+    if '_distutils_hack' in sys.modules:
+        sys.modules['_distutils_hack'].remove_shim()
+    stats = types.ModuleType('scipy.stats')
+    sys.modules.setdefault('scipy.stats', stats)
+    try:
+        yield
+    finally:
+        if sys.modules.get('scipy.stats') is stats:
+            del sys.modules['scipy.stats']
+
+
 def import_theano():
     """Imports Theano; what stops it, such as a wrong value in THEANO_FLAGS, becomes one line."""
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), less_to_import():
             importlib.import_module('theano')
     except Exception as error:
         words = ' '.join(str(error).split()) or type(error).__name__
@@ -201,6 +220,30 @@ def keep_compiled_code():
     CLinker.cmodule_key_, COp.c_code_cache_version = cmodule_key_, c_code_cache_version
 
 
+def try_compiler_once():
+    """Lets processes share what Theano tries before it compiles, such as that code for this CPU runs: 0.3 s of each.
+
+    A file in the compile folder stands for what went well; what did not is tried again.
+    """
+    from theano.gof.cmodule import Compiler, gcc_version_str
+    tried = Compiler._try_compile_tmp.__func__
+
+    def try_compile_tmp(cls, src_code, tmp_prefix='', flags=(), try_run=False, output=False, compiler=None, comp_args=True):
+        arguments = src_code, flags, try_run, output, compiler, comp_args and cls.compile_args()
+        of = repr(arguments + (gcc_version_str,))
+        path = os.path.join(theano.config.compiledir, 'tried-' + hashlib.sha256(of.encode()).hexdigest()[:16])
+        well = (True, True) if try_run else True
+        if not output and os.path.exists(path):
+            return well
+        result = tried(cls, src_code, tmp_prefix, flags, try_run, output, compiler, comp_args)
+        if result == well:
+            with contextlib.suppress(OSError):
+                open(path, 'w').close()
+        return result
+
+    Compiler._try_compile_tmp = classmethod(try_compile_tmp)
+
+
 def compile_headers_once():
     """Has GCC read the headers of Theano's C++ once: 40 % of the time to compile an Op is saved.
 
@@ -251,6 +294,7 @@ import_theano()
 import theano  # noqa: E402,F401
 keep_compiled_code()
 stop_where_the_disk_is_full()
+try_compiler_once()
 compile_headers_once()
 
 

@@ -129,3 +129,29 @@ def test_headers_are_read_once_for_all_processes(tmp_path):
     for path in tmp_path.glob('*/headers-*.gch'):
         path.write_bytes(b'damaged')
     assert compiled('[lambda x: T.cosh(T.sin(x))]') == ['x ']
+
+
+def test_the_compiler_is_tried_once_for_all_processes(tmp_path):
+    """By a compiler that writes down what it is given."""
+    compiler, given = tmp_path / 'g++', tmp_path / 'given'
+    compiler.write_text('#!/bin/sh\necho "$@" >> "%s"\nexec "%s" "$@"\n' % (given, shutil.which('g++') or 'clang++'))
+    compiler.chmod(0o755)
+    for tried in (True, True, False):           # the first process tries it within Theano's import, which is out of reach
+        given.write_text('')
+        run = subprocess.run([sys.executable, '-c', 'import theano_setup, theano.tensor as T; print(T.exp(T.zeros(2)).eval())'],
+                             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+                             env=dict(os.environ, THEANO_FLAGS='cxx=%s,base_compiledir=%s' % (compiler, tmp_path / 'compiled')))
+        assert run.stdout == '[1. 1.]\n' and run.stderr == ''
+        assert ('/try_march_' in given.read_text()) == tried
+
+
+def test_statistics_and_setuptools_are_imported_when_they_are_used():
+    code = '''if True:
+        import theano_setup, theano.tensor as T, sys
+        assert not {'scipy.stats', 'setuptools'} & set(sys.modules)
+        p = T.chi2sf(1.5, 3).eval()
+        import scipy.stats, setuptools
+        print(abs(p - scipy.stats.chi2.sf(1.5, 3)) < 1e-6)'''
+    run = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         universal_newlines=True)
+    assert run.stdout == 'True\n' and run.stderr == ''
