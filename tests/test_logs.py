@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from conftest import ROOT, run_script
+from test_mnist import arrays, write_folder
 
 sys.path.insert(0, os.path.join(ROOT, 'experiments'))
 import logs  # noqa: E402
@@ -146,11 +147,12 @@ def test_wall_times(tmp_path, text, seconds):
 
 def test_what_the_script_prints_is_read(tmp_path):
     """A real process; its stderr, too, as `2>&1` mixes them."""
-    run = run_script('data=drawn', 'NL=500', 'W1nch=2', 'ds1=(4,4)', 'nepoch=1', 'seed=7')
+    folder = write_folder(tmp_path, *arrays((12, 10), NL=600, NT=50))
+    run = run_script('data=' + folder, 'NL=500', 'W1nch=2', 'ds1=(4,4)', 'nepoch=1', 'seed=7')
     assert run.returncode == 0, run.stderr
-    (log,) = logs.read_logs(save(tmp_path, 'drawn.log.gz', run.stdout + run.stderr))
-    assert (log.seed, log.source, log.NL, log.NV, log.NT) == (7, 'drawn digits, not MNIST', 500, 10000, 10000)
-    last = run.stdout.split('\n')[-3].split()
+    (log,) = logs.read_logs(save(tmp_path, 'small.log.gz', run.stdout + run.stderr))
+    assert (log.seed, log.source, log.NL, log.NV, log.NT) == (7, folder, 500, 100, 50)
+    last = run.stdout.split('\n')[-2].split()
     assert log.test == tuple([int(last[0])] + [float(column) for column in last[1:]]) and list(log.rows) == [0, 1]
     assert log.wall_seconds > 0
 

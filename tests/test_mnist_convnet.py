@@ -100,8 +100,9 @@ def test_ctrl_c_is_one_line_and_status_130(folder):
     ('# seed', r'^stopped by Ctrl-C$'),                                       # while compiling or about to
     ('### training', r'^stopped by Ctrl-C while evaluating$'),
 ])
-def test_ctrl_c_is_heard_outside_of_minibatches(wait, line):
-    run = subprocess.Popen([sys.executable, 'mnist_convnet.py', 'data=drawn', 'nepoch=0', 'W1nch=64'], cwd=ROOT,
+def test_ctrl_c_is_heard_outside_of_minibatches(tmp_path, wait, line):
+    folder = write_folder(tmp_path, *arrays((28, 28), NL=24000, NT=100))
+    run = subprocess.Popen([sys.executable, 'mnist_convnet.py', 'data=' + folder, 'NL=20000', 'nepoch=0', 'W1nch=64'], cwd=ROOT,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     while not run.stdout.readline().startswith(wait):
         assert run.poll() is None
