@@ -65,6 +65,15 @@ def run_script(*arguments, script='mnist_convnet.py', timeout=300, **environment
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
 
+@pytest.fixture(scope='session')
+def drawn_run(tmp_path_factory):
+    """A run on drawn digits: the finished process, and the net that it saved. For tests of the group 'drawn'."""
+    path = str(tmp_path_factory.mktemp('net') / 'net.npz')
+    run = run_script('data=drawn', 'NL=20000', 'nepoch=2', 'ds1=(4,4)', 'save=' + path)
+    assert run.returncode == 0, run.stderr
+    return run, path
+
+
 def pytest_configure(config):
     # Theano 1.0.5 uses names that NumPy deprecates; nothing here can change that.
     config.addinivalue_line('filterwarnings', 'ignore::DeprecationWarning')

@@ -194,9 +194,8 @@ def test_one_epoch_on_real_mnist_comes_under_4_percent(real_mnist):
     assert float(lines[-4].split()[3]) < 4
 
 
-def test_drawn_digits_are_announced_first_and_last_and_learnt():
-    run = run_script('data=drawn', 'nepoch=1', 'ds1=(4,4)', 'NL=20000')
-    assert run.returncode == 0, run.stderr
-    lines = run.stdout.rstrip('\n').split('\n')
+@pytest.mark.xdist_group('drawn')
+def test_drawn_digits_are_announced_first_and_last_and_learnt(drawn_run):
+    lines = drawn_run[0].stdout.rstrip('\n').split('\n')
     assert 'not MNIST' in lines[0] and 'not MNIST' in lines[-1]
     assert float(lines[-2].split()[-1]) < 15 < float(lines[6].split()[-1])

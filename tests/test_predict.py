@@ -72,14 +72,12 @@ def test_one_grey_level_is_no_digit():
         predict.like_mnist(np.full((30, 30), 7.), 28, 28)
 
 
-@pytest.fixture(scope='module')
-def net(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp('net') / 'net.npz')
-    run = run_script('data=drawn', 'NL=20000', 'nepoch=2', 'ds1=(4,4)', 'save=' + path)
-    assert run.returncode == 0, run.stderr
-    return path
+@pytest.fixture
+def net(drawn_run):
+    return drawn_run[1]
 
 
+@pytest.mark.xdist_group('drawn')
 def test_digits_in_large_dark_on_light_pictures_are_told(net, tmp_path):
     """As many as the net tells of digits drawn afresh in MNIST's own form, but for a few."""
     from drawn_digits import draw_digits
@@ -99,6 +97,7 @@ def test_digits_in_large_dark_on_light_pictures_are_told(net, tmp_path):
     assert np.mean(told == t) > 0.85
 
 
+@pytest.mark.xdist_group('drawn')
 def test_png(net, tmp_path):
     Image = pytest.importorskip('PIL.Image')
     path = str(tmp_path / 'a.png')
@@ -110,6 +109,7 @@ def test_png(net, tmp_path):
     assert run_script(net, path, script='experiments/predict.py').stdout.startswith(path + ': 1 (')
 
 
+@pytest.mark.xdist_group('drawn')
 @pytest.mark.parametrize('arguments, text', [
     ([], 'usage: '), (['{net}'], 'usage: '), (['/nowhere.npz', 'a.pgm'], '/nowhere.npz: cannot be read: No such file'),
     (['{net}', '/nowhere.pgm'], '/nowhere.pgm: No such file'), (['{net}', '{net}'], 'net.npz: cannot identify image file'),
