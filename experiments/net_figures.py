@@ -96,7 +96,7 @@ def filters_figure(W, conv=True):
               ': map k is W[:, k], as it lies on the image')
     if Xnch == 3:
         title += '; as colours, grey is 0 and the brightest %.2g' % limit
-    sheet = Sheet(len(maps), columns(len(maps)), (rows, cols), WIDTH - 1)
+    sheet = Sheet(len(maps), columns(len(maps)), (rows, cols), WIDTH - (0.2 if Xnch == 3 else 1))
     page, y = new_page(sheet.height, title)
     pictures = [as_picture(0.5 + w / limit / 2) if Xnch == 3 else w[0] for w in maps]
     image = sheet.show(page, 0.1, y, pictures, range(len(maps)), cmap='RdBu_r', vmin=-limit, vmax=limit)
@@ -112,12 +112,12 @@ def maps_figure(x, t, layers, p, words=''):
     """
     title = textwrap.wrap('input: %slabel %d%s' % (words, t, channel_words(len(x))), 30)
     sheet = Sheet(1, 1, x.shape[1:], 2.2, above=len(title))
+    predicted, likeliest = p.argmax(), np.argsort(-p, kind='stable')[:20]
+    classes = np.unique(np.append(likeliest, t))
     needed = sum(layer_sheet(Z).height + 0.3 for _, Z in layers)
-    page, y = new_page(max(needed, sheet.height, 3))
+    page, y = new_page(max(needed, sheet.height, 1 + 0.2 * len(classes)))
     sheet.show(page, 0.1, y, [as_picture(x)], ['\n'.join(title)], cmap='gray', vmin=0, vmax=1)
 
-    predicted = p.argmax()
-    classes = np.sort(np.argsort(-p, kind='stable')[:20])
     ax = axes_on(page, 10.6, y + 0.25, 1.75, page.get_ylim()[0] - y - 0.6)
     bars = ax.barh(range(len(classes)), p[classes], color=[
         RIGHT if k == t else WRONG if k == predicted else OTHER for k in classes])
@@ -125,8 +125,9 @@ def maps_figure(x, t, layers, p, words=''):
     ax.set_yticks(range(len(classes)), ['%d%s' % (k, ' (true)' if k == t else '') for k in classes], fontsize=9)
     ax.invert_yaxis()
     ax.set(xlim=(0, 1.4), xticks=[0, 0.5, 1])
-    ax.set_ylabel('class' if len(classes) == len(p) else '20 likeliest of %d classes' % len(p))
-    ax.set_title('probabilities: predicted %d' % predicted, fontsize=10)
+    ax.set_ylabel('class' if len(classes) == len(p) else '20 likeliest of %d classes%s' % (
+        len(p), ', and the true one' if len(classes) > 20 else ''))
+    ax.set_title('probabilities: predicted %d' % predicted, fontsize=9)
 
     for number, (afunc, Z) in enumerate(layers, 1):
         draw_layer(page, y, 'layer %d (%s): ' % (number, afunc), Z)
@@ -167,11 +168,13 @@ def mistakes_figure(X, t, p, source=''):
     wrong = np.flatnonzero(predicted != t)
     shown = wrong[np.argsort(-p[wrong, predicted[wrong]], kind='stable')][:MOST]
     title = '%d of %d test examples%s misclassified' % (len(wrong), len(t), source)
-    title += channel_words(X.shape[1]) + (', the %d surest shown' % MOST if len(shown) < len(wrong) else '')
-    title += ': true → predicted class, probability, number' if len(wrong) else ''
+    if len(wrong):
+        title += channel_words(X.shape[1]) + (', the %d surest shown' % MOST if len(shown) < len(wrong) else '')
+        title += ': true → predicted class, probability, number'
     sheet = Sheet(len(shown), 20, X.shape[2:], WIDTH - 0.2, above=2, below=1)
     page, y = new_page(sheet.height, title)
     if len(shown):
-        above = ['%d → %d\n%.1f %%' % (t[n], predicted[n], 100 * p[n, predicted[n]]) for n in shown]
+        arrow = ' → ' if p.shape[1] <= 100 else '→'
+        above = ['%d%s%d\n%.1f %%' % (t[n], arrow, predicted[n], 100 * p[n, predicted[n]]) for n in shown]
         sheet.show(page, 0.1, y, [as_picture(X[n]) for n in shown], above, list(shown), cmap='gray', vmin=0, vmax=1)
     return page.figure

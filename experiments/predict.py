@@ -36,8 +36,12 @@ def read_picture(path):
         with Image.open(path) as image:
             if image.size[0] * image.size[1] > PIXELS:
                 raise ValueError('%d x %d pixels: must be %d at most' % (image.size + (PIXELS,)))
-            image = image.convert('RGBA')                # what is transparent shows white paper
-            return np.asarray(Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image).convert('L'), 'float64')
+            image = image.convert('RGBA')
+            for paper in 'white', 'black':               # shown where it is transparent; on black, if all of it is white
+                picture = np.asarray(Image.alpha_composite(Image.new('RGBA', image.size, paper), image).convert('L'), 'float64')
+                if picture.min() != picture.max():
+                    break
+            return picture
     except (OSError, ValueError, SyntaxError, MemoryError) as error:
         raise PictureError('%s: %s' % (path, getattr(error, 'strerror', None) or error or 'cannot be read'))
 

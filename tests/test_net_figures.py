@@ -94,11 +94,13 @@ def test_of_many_classes_the_likeliest_have_bars(rng):
     x, t, layers, p = random_maps(rng, [(30,)], K=47)
     (ax,) = [ax for ax in figures.maps_figure(x, t, layers, p).axes if ax.get_ylabel() == '20 likeliest of 47 classes']
     assert sorted(bar.get_width() for bar in ax.patches) == sorted(p)[-20:]
+    (ax,) = [ax for ax in figures.maps_figure(x, int(p.argmin()), layers, p).axes if 'and the true one' in ax.get_ylabel()]
+    assert sorted(bar.get_width() for bar in ax.patches) == sorted(p)[:1] + sorted(p)[-20:]
 
 
 @pytest.mark.parametrize('shapes, K, Xnch', [
     ([(16, 12, 12)], 10, 1), ([(64, 6, 6)], 10, 1), ([(16, 6, 6), (16, 1, 1)], 10, 3), ([(16, 6, 6), (400,)], 10, 1),
-    ([(1000,), (400,)], 47, 1), ([(20,)], 2, 4), ([(300, 12, 3), (300, 4, 1)], 3, 1), ([(2, 6, 6)], 10, 1)])
+    ([(1000,), (400,)], 47, 1), ([(20,)], 200, 1), ([(20,)], 2, 4), ([(300, 12, 3), (300, 4, 1)], 3, 1), ([(2, 6, 6)], 10, 1)])
 def test_maps_are_legible(rng, monkeypatch, shapes, K, Xnch):
     x, t, layers, p = random_maps(rng, shapes, K, Xnch)
     figure = figures.maps_figure(x, t, layers, p, 'test example 9999 (drawn digits, not MNIST), ')

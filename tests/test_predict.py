@@ -106,6 +106,10 @@ def test_png(net, tmp_path):
     picture.putalpha(alpha)                                # black ink on nothing
     picture.save(path)
     assert predict.read_picture(path) == pytest.approx(255 - 255 * stroke())
+    white = Image.new('RGBA', alpha.size, 'white')
+    white.putalpha(alpha)
+    white.save(str(tmp_path / 'white.png'))
+    assert predict.read_picture(str(tmp_path / 'white.png')) == pytest.approx(255 * stroke())
     assert run_script(net, path, script='experiments/predict.py').stdout.startswith(path + ': 1 (')
 
 
