@@ -78,9 +78,9 @@ try:
         else:
             net = mlp_3layer.Net(layer1, layer2, data.K, rng)
 
-    print('# data: %s' % data.source)
-    print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__), flush=True)
     with saving.Checkpoint(checkpoint, settings, data, resume) if checkpoint else contextlib.nullcontext() as state:
+        print('# data: %s' % data.source)
+        print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__), flush=True)
         training.train(net, data, eta, mu, batchsize, nepoch, interval, rng, log, state)
     if save:
         saving.save_net(save, net, data, settings)

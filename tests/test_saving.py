@@ -131,9 +131,11 @@ def test_a_checkpoint_of_another_training_is_refused(folder, tmp_path):
     path = tmp_path / 'a.npz'
     run_script(*arguments(folder, path, 2))
     before = contents(path)
-    one_line(run_script(*arguments(folder, path, 2)), 1, 'a.npz: is there already: resume=True goes on from it')
-    one_line(run_script(*arguments(folder, path, 2, 'resume=True', 'eta=0.25', 'seed=1')), 1,
-             'a.npz: is of another training: eta = 0.5, not 0.25, seed = 0, not 1')
+    again = run_script(*arguments(folder, path, 2))
+    one_line(again, 1, 'a.npz: is there already: resume=True goes on from it')
+    another = run_script(*arguments(folder, path, 2, 'resume=True', 'eta=0.25', 'seed=1'))
+    one_line(another, 1, 'a.npz: is of another training: eta = 0.5, not 0.25, seed = 0, not 1')
+    assert again.stdout == another.stdout == ''
     X, t, XT, tT = arrays((12, 10), K=3, NL=600, NT=60, seed=9)
     (tmp_path / 'other').mkdir()
     other = write_folder(tmp_path / 'other', X, t, XT, tT)
