@@ -141,7 +141,8 @@ def compile_net(net, data, eta, mu):
     and labels given. velocities: a shared variable for each parameter.
     """
     X, t, index = T.tensor4('X'), T.ivector('t'), T.ivector('index')
-    XL, tL = theano.shared(data.XL, 'XL', borrow=True), theano.shared(data.tL, 'tL', borrow=True)     # not copied
+    images = data.XL.astype(theano.config.floatX, copy=False)
+    XL, tL = theano.shared(images, 'XL', borrow=True), theano.shared(data.tL, 'tL', borrow=True)      # not copied
     velocities = velocities_at_rest(net.params)
     cost, error = net.cost(X, t), net.error(X, t)
     slow = threading.Timer(6, print, ['# compiling: the first time takes a minute or so'], {'file': sys.stderr})

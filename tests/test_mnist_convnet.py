@@ -53,6 +53,13 @@ def test_the_log_does_not_depend_on_the_number_of_threads(folder, hidden):
     assert len(logs) == 1 and logs.pop().count('\n') > 8
 
 
+def test_double_precision_trains_alike(folder):
+    logs = [run_script('data=' + folder, 'hidden=conv-full', *SMALL, THEANO_FLAGS=os.environ['THEANO_FLAGS'] + ',floatX=' + floatX)
+            for floatX in ('float32', 'float64')]
+    single, double = [[float(line.split()[1]) for line in run.stdout.split('\n') if line[:1].isdigit()] for run in logs]
+    assert single == pytest.approx(double, rel=1e-4) and single != double and len(single) == 4, logs[1].stderr
+
+
 @pytest.mark.parametrize('arguments, line', [
     (['W1dim=(13,5)'], 'layer 1: Wrow = 13 exceeds Xrow = 12'),
     (['hidden=conv-conv'], 'layer 2: Wrow = 5 exceeds Xrow = 4'),
