@@ -28,6 +28,7 @@ doctor: setup
 setup: .venv/ready
 
 extras: .venv/ready requirements-extra.txt
+	@echo "adding to .venv what is not there of requirements-extra.txt"
 	@$(PIP) -c requirements.txt -r requirements-extra.txt
 
 clean:

@@ -1,4 +1,5 @@
 """Convolution + max-pooling layer."""
+import theano_setup  # noqa: F401  before Theano, which it sets up
 import numpy as np
 import theano
 import theano.tensor as T

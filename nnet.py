@@ -1,4 +1,5 @@
 """Fully connected layer, activation functions, cost, error rate, momentum SGD: what every net shares."""
+import theano_setup  # noqa: F401  before Theano, which it sets up
 import numpy as np
 import theano
 import theano.tensor as T

@@ -129,6 +129,9 @@ def set_up():
                          if 'cxx' in user else 'no C++ compiler (g++ or clang++), which Theano needs: '
                          'apt-get install g++, dnf install gcc-c++, or xcode-select --install')
     defaults['cxx'] = compiler
+    if 'gcc.cxxflags' in user and not links(user['gcc.cxxflags'], compiler) and links('', compiler):
+        raise SystemExit('gcc.cxxflags = %s in THEANO_FLAGS or .theanorc: must be options that %s takes'
+                         % (user['gcc.cxxflags'], compiler))
     if not os.path.exists(os.path.join(sysconfig.get_paths()['include'], 'Python.h')):
         raise SystemExit('no Python.h in %s, which Theano needs: apt-get install python%d.%d-dev, or dnf install '
                          'python3-devel' % ((sysconfig.get_paths()['include'],) + sys.version_info[:2]))
@@ -145,18 +148,24 @@ def set_up():
 def less_to_import():
     """Saves two fifths of the time that importing Theano takes: two packages that it hardly uses.
 
-    scipy.stats is imported when it is first used, as scipy itself sees to; distutils is Python's own, without the
-    setuptools that would put its copy in its place.
+    scipy.stats is imported when it is first used, as scipy itself sees to; Theano's distutils is Python's own, without
+    the setuptools that would put a copy in its place. Afterwards both can be imported as ever.
     """
-    if '_distutils_hack' in sys.modules:
-        sys.modules['_distutils_hack'].remove_shim()
+    hack, known = sys.modules.get('_distutils_hack'), set(sys.modules)
     stats = types.ModuleType('scipy.stats')
     sys.modules.setdefault('scipy.stats', stats)
+    if hack:
+        hack.remove_shim()
     try:
         yield
     finally:
         if sys.modules.get('scipy.stats') is stats:
             del sys.modules['scipy.stats']
+        if hack:
+            hack.add_shim()
+            for name in set(sys.modules) - known:
+                if name.split('.')[0] == 'distutils':
+                    del sys.modules[name]
 
 
 def import_theano():
@@ -264,6 +273,8 @@ def compile_headers_once():
                 file.write(text)
             done = subprocess.run(command + [path, '-o', path + '.part'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             if done.returncode == 0:
+                with open(path + '.part', 'rb') as file:
+                    os.fsync(file.fileno())
                 os.replace(path + '.part', path + '.gch')
             elif os.path.exists(path + '.part'):
                 os.remove(path + '.part')
@@ -281,8 +292,12 @@ def compile_headers_once():
 
     def compile_with_headers(module_name, src_code, location=None, include_dirs=None, lib_dirs=None, libs=None,
                              preargs=None, *more, **named):
-        if src_code.startswith(lines):
-            preargs = preargs + headers(tuple(preargs))
+        options = headers(tuple(preargs)) if src_code.startswith(lines) else []
+        if options:
+            with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+                return compile_str(module_name, src_code, location, include_dirs, lib_dirs, libs, preargs + options, *more, **named)
+            with contextlib.suppress(OSError):
+                os.remove(options[1] + '.gch')          # it may be damaged
         return compile_str(module_name, src_code, location, include_dirs, lib_dirs, libs, preargs, *more, **named)
 
     if sys.platform == 'linux' and os.path.basename(theano.config.cxx).startswith('g++'):

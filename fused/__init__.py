@@ -6,5 +6,6 @@ wherever rewrite.py finds them. THEANO_FLAGS=optimizer_excluding=conv_pool_fusio
 turns it off, optimizer_excluding=conv_pool_fusion:parallel_dot the parallel matrix
 products of dense.py, too; without the import everything runs on stock Theano.
 """
+import theano_setup  # noqa: F401  before Theano, which it sets up
 from . import dense, rewrite  # noqa: F401  (register themselves)
 from .conv_pool import ConvPool, ConvPoolGradW, ConvPoolGradX  # noqa: F401

@@ -64,6 +64,7 @@ def set_up(before='', **environment):
     ('cxx=', "^cxx = '' in THEANO_FLAGS or .theanorc: must be a C"),
     ('cxx=/nowhere/g++', "^cxx = '/nowhere/g"),
     ('floatX=float16x', 'Invalid value .*float16x.*floatX.* Valid options are'),
+    ('gcc.cxxflags=-foo', '^gcc.cxxflags = -foo in THEANO_FLAGS or .theanorc: must be options that '),
     ('device=cuda', '^device = cuda in THEANO_FLAGS or .theanorc: must be cpu'),
 ] + amount([], [
     ('floatX=float16', '^floatX = float16 in'), ('device=gpu', '^device = gpu'), ('device=tpu', '^device = tpu'),
