@@ -162,7 +162,7 @@ def parent_of(pid):
 
 @pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs /proc to find the workers')
 def test_killed_workers_lose_no_trial(folder, tmp_path, serial):
-    kills, workers, nepoch = amount(2, 20), amount(2, 4), 30
+    kills, workers, nepoch = amount(2, 20), amount(2, 4), amount(30, 300)       # trials must outlast the kills
     run = driver(*arguments(folder, tmp_path, nepoch, 'trials=%d' % (kills + 2), 'workers=%d' % workers))
     rng = np.random.RandomState(0)
     for _ in range(kills):
