@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_the_same_log_and_checkpoint(folder, tmp_path, 
 
 def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp_path, capsys):
     """Chains of runs that are killed at random moments and resumed; every other one as soon as it is seen to save."""
-    nepoch, chains, kills = amount(400, 1000), amount(1, 20), amount(4, 10)      # a run must outlast its kills
+    nepoch, chains, kills = amount(1000, 3000), amount(1, 20), amount(4, 10)     # a run must outlast its kills
     wanted = run_script(*arguments(folder, tmp_path / 'whole.npz', nepoch, 'W1nch=1', 'batchsize=500'))
     assert wanted.returncode == 0, wanted.stderr
     rng, killed, in_a_save = np.random.RandomState(0), 0, 0
@@ -92,7 +92,7 @@ def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp
             run = start(*arguments(folder, path, nepoch, *more))
             while kill and not run.stdout.readline().startswith('0 '):           # the first one: at any moment
                 assert run.poll() is None
-            time.sleep(rng.uniform(0, 0.3 if kill else 3))
+            time.sleep(rng.uniform(0, 0.3 if kill else 2))
             while kill % 2 and not glob.glob(str(tmp_path / '.*.part')) and run.poll() is None:
                 pass
             run.kill()
@@ -105,7 +105,7 @@ def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp
     with capsys.disabled():
         print('\n%d runs killed, %d of them within a save' % (killed, in_a_save))
     assert not glob.glob(str(tmp_path / '.*.part'))
-    assert amount(True, killed >= 200 and in_a_save >= 50)
+    assert killed == chains * kills and in_a_save >= amount(1, 50)
 
 
 def test_resume_without_a_checkpoint_starts_anew(folder, tmp_path):
