@@ -3,9 +3,10 @@
 `import fused` is all it takes: from then on Theano compiles every
 pool_2d(conv2d(X, W), mode='max') and its gradients to the Ops of conv_pool.py,
 wherever rewrite.py finds them. THEANO_FLAGS=optimizer_excluding=conv_pool_fusion
-turns it off, optimizer_excluding=conv_pool_fusion:parallel_dot the parallel matrix
-products of dense.py, too; without the import everything runs on stock Theano.
+turns it off, optimizer_excluding=fused the parallel matrix products of dense.py and
+the parallel gathering of minibatches of gather.py, too; without the import everything
+runs on stock Theano.
 """
 import theano_setup  # noqa: F401  before Theano, which it sets up
-from . import dense, rewrite  # noqa: F401  (register themselves)
+from . import dense, gather, rewrite  # noqa: F401  (register themselves)
 from .conv_pool import ConvPool, ConvPoolGradW, ConvPoolGradX  # noqa: F401

@@ -115,4 +115,4 @@ def parallel_dot(node):
 
 
 # After Theano has settled on its BLAS Ops (1.7) and on those that write in place (70).
-optdb.register('parallel_dot', in2out(parallel_dot, name='parallel_dot'), 70.5, 'fast_run', 'inplace')
+optdb.register('parallel_dot', in2out(parallel_dot, name='parallel_dot'), 70.5, 'fast_run', 'inplace', 'fused')

@@ -128,4 +128,4 @@ def conv_pool_fusion(node):
 # After the GPU's turn (48.5), which wants the convolutions itself, and before
 # Theano settles the abstract convolutions (48.6).
 optdb.register('conv_pool_fusion', in2out(conv_pool_fusion, name='conv_pool_fusion'),
-               48.55, 'fast_run')
+               48.55, 'fast_run', 'fused')

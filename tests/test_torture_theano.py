@@ -32,7 +32,7 @@ def outcomes(path, flags):
 
 def test_theano_s_own_tests(tmp_path, capsys):
     with_rewrites = outcomes(str(tmp_path / 'on.xml'), '')
-    without = outcomes(str(tmp_path / 'off.xml'), 'optimizer_excluding=conv_pool_fusion:parallel_dot')
+    without = outcomes(str(tmp_path / 'off.xml'), 'optimizer_excluding=fused')
     with capsys.disabled():
         print('\n%s' % dict(collections.Counter(with_rewrites.values())))
     assert len(with_rewrites) >= amount(3, 470) and with_rewrites == without

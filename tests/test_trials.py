@@ -25,7 +25,7 @@ import runs  # noqa: E402
 import summary  # noqa: E402
 
 # A sample is of a small dense net that Theano interprets: workers then have nothing to compile.
-INTERPRETED = amount('linker=py,optimizer_excluding=parallel_dot', '')
+INTERPRETED = amount('linker=py,optimizer_excluding=fused', '')
 SMALL = 'NL=500 interval=1 batchsize=20 ' + amount('hidden=full H1=8', 'W1nch=4')
 
 
