@@ -26,7 +26,7 @@ ds2 = (2, 2)
 afunc2 = 'linear'        # of the second layer, conv or fully connected
 H1 = 1000                # units of a fully connected first layer
 H2 = 400                 # units of a fully connected second layer
-withBias = False         # biases in conv layers: the article's runs had none; they help ReLu a little
+withBias = False         # biases in conv layers: the article's runs had none; they change little, either way
 Wsigma = 0.1             # standard deviation of the hidden layers' initial weights
 
 # training
