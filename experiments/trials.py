@@ -274,7 +274,7 @@ def main():
                 failures = run_all(client, missing, wanted, progress)
         summary.write(results)
         if failures:
-            stop('%d trials failed; the same command tries them again' % len(failures), 1)
+            stop('%d of %d trials failed; the same command tries again' % (len(failures), len(missing)), 1)
     finally:
         saving.unlock(lock)
 

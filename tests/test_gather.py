@@ -65,17 +65,13 @@ def test_graphs_use_it_for_rows_of_floats_unless_it_is_excluded():
         assert takes(theano.function([X, index], X[index], mode=MODE.excluding(word))) == ['AdvancedSubtensor1']
 
 
-def test_its_gradient_is_theano_s(rng, float64):
-    theano.gradient.verify_grad(lambda X: T.tanh(X[np.array([2, 0, 2, -1])]), [rng.normal(size=(4, 3))], rng=rng)
-
-
 def test_a_minibatch_is_written_over_the_last_one():
     X, index = theano.shared(np.ones((5000, 784), 'float32')), T.ivector()
     f = theano.function([index], ParallelTake()(X, index).sum())
     batch = np.arange(0, 5000, 50, dtype='int32')
-    for _ in range(1000):
+    for _ in range(100):
         f(batch)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(50000):
+    for _ in range(10000):
         f(batch)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2000        # KB

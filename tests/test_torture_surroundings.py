@@ -166,13 +166,13 @@ def test_a_full_disk_is_one_line(folder, small_disk, kilobytes):
 
 # ---- killed processes
 
-@pytest.mark.parametrize('owner', ['dead'] + amount([], ['another host', 'a living process', 'unknown']))
+@pytest.mark.parametrize('owner', ['dead'] + amount([], ['another host', 'a living process', 'unknown', 'not yet written']))
 def test_the_lock_of_a_killed_process_is_not_waited_for_by_the_minute(tmp_path, owner):
     """Killed while it compiles. Its number may belong to another process by now, as in a container started anew."""
     flags = 'base_compiledir=%s' % tmp_path
     env = {**{name: value for name, value in os.environ.items() if name not in CLEAN}, 'THEANO_FLAGS': flags}
     run = subprocess.Popen([sys.executable, '-c', 'import theano_setup'], cwd=ROOT, env=env, start_new_session=True)
-    while not list(tmp_path.glob('*/lock_dir/lock')):
+    while not any(lock.stat().st_size for lock in tmp_path.glob('*/lock_dir/lock')):
         assert run.poll() is None
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGKILL)
@@ -181,6 +181,8 @@ def test_the_lock_of_a_killed_process_is_not_waited_for_by_the_minute(tmp_path, 
     pid, number, host = lock.read_text().strip().split('_', 2)
     if owner == 'unknown':
         lock.unlink()
+    elif owner == 'not yet written':
+        lock.write_text('')
     elif owner != 'dead':
         lock.write_text('%s_%s_%s\n' % (pid if owner == 'another host' else os.getpid(), number,
                                         'elsewhere' if owner == 'another host' else host))

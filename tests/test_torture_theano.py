@@ -13,7 +13,7 @@ pytest.importorskip('nose')                 # they are of its time
 pytest.importorskip('parameterized')
 
 THEIRS = ['theano.tensor.signal.tests.test_pool', 'theano.tensor.nnet.tests.test_abstract_conv']
-SAMPLE = ['-k', 'max_pool_2d']
+SAMPLE = ['-k', 'max_pool_2d_2D']
 CODE = 'import sys; sys.path.insert(0, %r); import theano_setup, fused, pytest; sys.exit(pytest.main(sys.argv[1:]))' % ROOT
 
 
@@ -35,5 +35,5 @@ def test_theano_s_own_tests(tmp_path, capsys):
     without = outcomes(str(tmp_path / 'off.xml'), 'optimizer_excluding=fused')
     with capsys.disabled():
         print('\n%s' % dict(collections.Counter(with_rewrites.values())))
-    assert len(with_rewrites) >= amount(3, 470) and with_rewrites == without
-    assert list(with_rewrites.values()).count('passed') >= amount(3, 440)
+    assert len(with_rewrites) >= amount(2, 470) and with_rewrites == without
+    assert list(with_rewrites.values()).count('passed') >= amount(2, 440)
