@@ -1,4 +1,5 @@
 """The differences by hand and against SciPy; words, table and errors as users see them, from processes of their own."""
+import csv
 import math
 import os
 import re
@@ -255,3 +256,21 @@ def test_a_malformed_log_and_a_name_in_any_bytes(tmp_path):
         file.write(printed(1.8))
     run = run_script(os.fsdecode(odd), script=COMPARE, PYTHONIOENCODING='ascii')
     assert run.returncode == 0 and run.stderr == '' and ' 1.80' in run.stdout
+
+
+def test_what_is_told_of_biases_is_what_the_trials_gave():
+    """The table in experiments/README.md against SciPy on the committed trials."""
+    errors = {}
+    with open(os.path.join(ROOT, 'experiments', 'results', 'trials.csv')) as file:
+        for row in csv.DictReader(file):
+            if row['test_error']:
+                errors.setdefault(row['run'], {})[row['seed']] = float(row['test_error'])
+    with open(os.path.join(ROOT, 'experiments', 'README.md'), encoding='utf-8') as file:
+        table = re.findall(r'^\| (conv\S+) \| (\S+) \| (\S+) \| (\S+) \|$', file.read(), re.M)
+    assert {run for run, *_ in table} == {run for run in errors if run + '-bias' in errors}
+    for run, *told in table:
+        without, biases = ([errors[name][seed] for seed in sorted(errors[name])] for name in (run, run + '-bias'))
+        assert len(without) == len(biases) == 10
+        found = np.mean(without), np.mean(biases), stats.ttest_rel(without, biases).pvalue
+        for text, value in zip(told, found):
+            assert abs(float(text) - value) <= 0.5001 * 10 ** -len(text.partition('.')[2]), run

@@ -39,7 +39,8 @@ def test_afunc_comes_after_pooling(afunc, rng):
     np.testing.assert_allclose(layer.output(theano.shared(X)).eval(), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('shape, afunc', [(SHAPES[0], afunc) for afunc in naive.AFUNC] + [(shape, 'linear') for shape in SHAPES[1:3]])
+@pytest.mark.parametrize('shape, afunc', [(SHAPES[0], afunc) for afunc in naive.AFUNC] +
+                                         [(shape, 'linear') for shape in SHAPES[1:3]])
 def test_gradients_agree_with_finite_differences(shape, afunc, rng, float64):
     Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds = shape
     layer = ConvLayer(*shape, afunc, True, 0.5, rng)

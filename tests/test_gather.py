@@ -65,7 +65,7 @@ def test_graphs_use_it_for_rows_of_floats_unless_it_is_excluded():
         assert takes(theano.function([X, index], X[index], mode=MODE.excluding(word))) == ['AdvancedSubtensor1']
 
 
-def test_a_minibatch_is_written_over_the_last_one():
+def test_memory_does_not_grow():
     X, index = theano.shared(np.ones((5000, 784), 'float32')), T.ivector()
     f = theano.function([index], ParallelTake()(X, index).sum())
     batch = np.arange(0, 5000, 50, dtype='int32')

@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_the_same_log_and_checkpoint(folder, tmp_path, 
 
 def test_killed_runs_go_on_to_the_same_log_parameters_and_velocities(folder, tmp_path, capsys):
     """Chains of runs that are killed at random moments and resumed; every other one as soon as it is seen to save."""
-    nepoch, chains, kills = amount(800, 3000), amount(1, 20), amount(2, 10)      # a run must outlast its kills
+    nepoch, chains, kills = amount(1000, 3000), amount(1, 20), amount(4, 10)     # a run must outlast its kills
     wanted = run_script(*arguments(folder, tmp_path / 'whole.npz', nepoch, 'W1nch=1', 'batchsize=500'))
     assert wanted.returncode == 0, wanted.stderr
     rng, killed, in_a_save = np.random.RandomState(0), 0, 0
