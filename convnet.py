@@ -5,7 +5,7 @@ import theano
 import theano.tensor as T
 from theano.tensor.signal.pool import pool_2d
 
-from hyperparameters import check
+from run.settings import check
 from nnet import AFUNC, initial_weights, one_of, whole
 
 

@@ -18,8 +18,8 @@ except ImportError:                             # not a Unix: no locks
 
 import numpy as np
 
-from hyperparameters import is_whole, one_line
-from idx import DataError, check_shapes, idx_folder, read_idx
+from run.settings import is_whole, one_line
+from datasets.idx import DataError, check_shapes, idx_folder, read_idx
 
 # SHA-256 of the unpacked files: packed copies differ as files and agree as data.
 MNIST = {
@@ -102,7 +102,7 @@ def split(arrays, source, NL):
 
 def drawn(seed):
     """60000 + 10000 digits drawn here, as the four arrays, and what to call them."""
-    from drawn_digits import draw_digits                # takes a moment, and is rarely needed
+    from datasets.drawn_digits import draw_digits                # takes a moment, and is rarely needed
     X, t = draw_digits(70000, seed)
     return [X[:60000], t[:60000], X[60000:], t[60000:]], 'drawn digits, not MNIST'
 

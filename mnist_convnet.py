@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-import hyperparameters
+from run import settings as hyperparameters
 
 # data
 data = 'auto'            # MNIST, or digits drawn here if it cannot be had; 'mnist', 'drawn', or a folder of IDX files
@@ -50,7 +50,7 @@ import theano  # noqa: E402
 import mnist  # noqa: E402
 import mlp_2layer  # noqa: E402
 import mlp_3layer  # noqa: E402
-import saving  # noqa: E402
+from run import saving  # noqa: E402
 import training  # noqa: E402
 from convnet import ConvLayer  # noqa: E402
 from nnet import FullLayer  # noqa: E402

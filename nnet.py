@@ -4,7 +4,7 @@ import numpy as np
 import theano
 import theano.tensor as T
 
-from hyperparameters import check, is_whole
+from run.settings import check, is_whole
 
 AFUNC = {
     'linear': lambda Y: Y,

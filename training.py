@@ -13,7 +13,7 @@ import theano.tensor as T
 
 import fused  # noqa: F401  compiles conv2d + pool_2d to one Op; without this line, stock Theano
 from nnet import momentum_updates, velocities_at_rest
-from saving import State
+from run.saving import State
 
 LARGE = 1000                       # examples evaluated at once
 Functions = collections.namedtuple('Functions', 'update evaluate velocities')

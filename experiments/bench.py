@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, HERE, os.path.join(HERE, 'peers')]
 import mnist  # noqa: E402
-from hyperparameters import stop  # noqa: E402
+from run.settings import stop  # noqa: E402
 from machine import cores, machine  # noqa: E402
 from protocol import Failed, Worker, hold  # noqa: E402
 from runs import ARTICLE  # noqa: E402

@@ -22,7 +22,7 @@ from scipy import stats
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import curves  # noqa: E402
-from hyperparameters import stop  # noqa: E402
+from run.settings import stop  # noqa: E402
 from logs import (Group, Log, LogError, NT_of, by_epoch, deviation, groups, read_logs,  # noqa: E402,F401
                   seeds_of, source_of, tested)
 

@@ -21,10 +21,10 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, HERE]
-import hyperparameters  # noqa: E402
+from run import settings as hyperparameters  # noqa: E402
 import logs  # noqa: E402
 import mnist  # noqa: E402
-from hyperparameters import stop  # noqa: E402
+from run.settings import stop  # noqa: E402
 from runs import ARTICLE, GROUPS, RUNS  # noqa: E402
 
 # settings, each to be given as name=value
@@ -133,7 +133,7 @@ def read_trials(path):
 def saved_net():
     """The net of net=FILE, or else one trained here and kept, as saving.load_net gives it."""
     import theano_setup  # noqa: F401  before Theano
-    import saving
+    from run import saving
     path = net or os.path.join(results, 'net.npz')
     if not os.path.exists(path):
         print('# training a net for 5 epochs, to be kept in %s' % path, file=sys.stderr, flush=True)

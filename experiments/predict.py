@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from hyperparameters import stop  # noqa: E402
+from run.settings import stop  # noqa: E402
 
 PIXELS = 10**8                      # in a picture, at most
 
@@ -103,7 +103,7 @@ def main(arguments):
     import theano_setup  # noqa: F401
     import theano
     import theano.tensor as T
-    import saving
+    from run import saving
     try:
         saved = saving.load_net(arguments[0])
     except saving.SavingError as error:

@@ -13,7 +13,7 @@ import scipy.stats
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 import logs as printed  # noqa: E402
-from hyperparameters import stop  # noqa: E402
+from run.settings import stop  # noqa: E402
 from runs import ARTICLE, RUNS  # noqa: E402
 
 ERRORS = 'train', 'valid', 'test'
@@ -149,7 +149,7 @@ def write(results):
 
     RESULTS.md of experiments/results, which readers look for first, comes to lie beside that folder.
     """
-    from saving import write_whole
+    from run.saving import write_whole
     trials = read(results)
     place = HERE if os.path.abspath(results) == os.path.join(HERE, 'results') else results
     write_whole(os.path.join(place, 'RESULTS.md'), results_md(trials).encode())

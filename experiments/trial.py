@@ -23,6 +23,6 @@ if __name__ == '__main__':
         runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')
     finally:                                                 # of one that diverged, too
         from machine import machine
-        from saving import versions
+        from run.saving import versions
         print('# versions: ' + versions())
         print('# machine: ' + machine())

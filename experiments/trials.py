@@ -27,7 +27,7 @@ ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, HERE]
 import logs as printed  # noqa: E402
 import summary  # noqa: E402
-from hyperparameters import ALLOWED, stop  # noqa: E402
+from run.settings import ALLOWED, stop  # noqa: E402
 from machine import cores  # noqa: E402
 from runs import GROUPS, RUNS  # noqa: E402
 
@@ -225,7 +225,7 @@ class Progress:
 
 def run_all(client, missing, wanted, progress, task=run_trial):
     """Runs the missing trials, and writes each one's log as it comes in; returns lines on those that failed."""
-    from saving import write_whole
+    from run.saving import write_whole
     finished, failures = queue.Queue(), []
     share = threads or max(1, cores() // workers)
     futures = {}
@@ -262,7 +262,7 @@ def run_all(client, missing, wanted, progress, task=run_trial):
 
 
 def main():
-    import saving
+    from run import saving
     os.makedirs(results, exist_ok=True)
     lock = saving.lock(os.path.join(results, 'trials.lock'))
     try:
@@ -287,7 +287,7 @@ if __name__ == '__main__':
         import distributed  # noqa: F401
     except ImportError:
         stop('Dask is not installed: make extras')
-    import saving
+    from run import saving
     try:
         main()
     except (saving.SavingError, printed.LogError) as error:

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import label as connected_parts
 
 from conftest import ROOT
-from drawn_digits import draw_digits
+from datasets.drawn_digits import draw_digits
 
 
 @pytest.fixture(scope='module')

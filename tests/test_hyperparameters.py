@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-import hyperparameters
+from run import settings as hyperparameters
 from conftest import ROOT
 
 

@@ -19,7 +19,7 @@ from convnet import ConvLayer
 SCRIPT = os.path.join('experiments', 'pictures.py')
 sys.path.insert(0, os.path.join(ROOT, 'experiments'))
 import pictures  # noqa: E402
-import saving  # noqa: E402
+from run import saving  # noqa: E402
 
 
 def draw(*arguments, **environment):

@@ -80,7 +80,7 @@ def net(drawn_run):
 @pytest.mark.xdist_group('drawn')
 def test_digits_in_large_dark_on_light_pictures_are_told(net, tmp_path):
     """As many as the net tells of digits drawn afresh in MNIST's own form, but for a few."""
-    from drawn_digits import draw_digits
+    from datasets.drawn_digits import draw_digits
     X, t = draw_digits(100, 12345)
     paths = []
     for n, x in enumerate(X):

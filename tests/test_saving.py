@@ -18,7 +18,7 @@ import theano.tensor as T
 
 import mlp_2layer
 import mlp_3layer
-import saving
+from run import saving
 from conftest import ROOT, amount, run_script
 from convnet import ConvLayer
 from nnet import FullLayer
@@ -246,7 +246,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(folder, small_disk, tmp_path
 def test_a_file_that_may_not_grow_leaves_the_previous_one(tmp_path):
     path = str(tmp_path / 'a')
     saving.write_whole(path, b'before')
-    code = 'import sys; sys.path.insert(0, %r); import theano_setup, saving; saving.write_whole(%r, bytes(1 << 22))' % (ROOT, path)
+    code = 'import sys; sys.path.insert(0, %r); from run import saving; saving.write_whole(%r, bytes(1 << 22))' % (ROOT, path)
     run = subprocess.run([sys.executable, '-c', code], stderr=subprocess.PIPE, universal_newlines=True,
                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 21, 1 << 21)))
     assert run.returncode != 0 and 'saving.SavingError: %s: cannot be written: File too large' % path in run.stderr

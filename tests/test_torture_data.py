@@ -12,7 +12,7 @@ import tempfile
 import numpy as np
 import pytest
 
-import idx
+from datasets import idx
 import mnist
 from conftest import amount, run_script
 from damage import bomb, idx_bytes, parse, unpack

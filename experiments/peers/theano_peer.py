@@ -14,7 +14,7 @@ stock_rewrites = set(theano.compile.optdb.__db__)
 import mlp_2layer  # noqa: E402
 import mlp_3layer  # noqa: E402
 import protocol  # noqa: E402
-import saving  # noqa: E402
+from run import saving  # noqa: E402
 import training  # noqa: E402
 from convnet import ConvLayer  # noqa: E402
 from nnet import FullLayer  # noqa: E402

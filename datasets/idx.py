@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from hyperparameters import one_line
+from run.settings import one_line
 
 LARGEST = 2**31                                 # bytes in a file, unpacked
 
