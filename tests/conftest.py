@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT)
+sys.path[:0] = [ROOT, os.path.join(ROOT, 'experiments')]
 if os.environ.get('MNIST_DIR'):
     os.environ['MNIST_DIR'] = os.path.abspath(os.environ['MNIST_DIR'])
 
