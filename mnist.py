@@ -18,7 +18,8 @@ except ImportError:                             # not a Unix: no locks
 
 import numpy as np
 
-from run.settings import is_whole, one_line
+is_int = lambda v, a, b: isinstance(v, (int, np.integer)) and a <= v <= b
+from datasets.files import one_line
 from datasets.idx import DataError, check_shapes, idx_folder, read_idx
 
 # SHA-256 of the unpacked files: packed copies differ as files and agree as data.
@@ -48,7 +49,7 @@ def load(data='auto', NL=50000, seed=0):
     Raises DataError.
     """
     for name, value, least, most in (('NL', NL, 1, 10**9), ('seed', seed, 0, 2**32 - 1)):
-        if not is_whole(value, least, most):
+        if not is_int(value, least, most):
             raise DataError('%s = %.200r: must be a whole number from %d to %d' % (name, value, least, most))
     if isinstance(data, str) and data == 'drawn':
         arrays, source = drawn(seed)

@@ -1,4 +1,4 @@
-"""Trains a net of 2 or 3 layers on MNIST by momentum SGD and prints its error log.
+"""Trains a net of 2 to 4 layers on MNIST by momentum SGD and prints its error log.
 
     python mnist_convnet.py                             or, in IPython:  %time %run mnist_convnet.py
     python mnist_convnet.py W1nch=64 "ds1=(4,4)"        any name below, given as name=value
@@ -8,24 +8,36 @@ import os
 import sys
 import time
 
-from run import settings as hyperparameters
+from theano_setup import theano
+import numpy as np
+
+import mlp_2layer
+import mlp_3layer
+import mlp_4layer
+import mnist
+import training
+from convnet import ConvLayer
+from nnet import FullLayer, random_stream
+from run import checkpoints, hyperparameters, saved_nets, script
 
 # data
 data = 'auto'            # MNIST, or digits drawn here if it cannot be had; 'mnist', 'drawn', or a folder of IDX files
 NL = 50000               # examples to train: MNIST's 60000 less NV = 10000 to validate
 
 # net
-hidden = 'conv'          # hidden layers: 'conv', 'conv-conv', 'conv-full', 'full' or 'full-full'; then softmax
+hidden = 'conv'          # hidden layers, joined by '-': 'conv', 'conv-conv', 'conv-full', 'conv-conv-full', 'full', ...
 W1dim = (5, 5)           # rows and columns of a filter: about the width of two strokes
 W1nch = 16               # filters: 64 take four times as long for slightly fewer errors
 ds1 = (2, 2)             # pooling window: (4, 4) bears larger shifts, and is better
 afunc1 = 'linear'        # 'linear', 'ReLu', 'sigmoid' or 'tanh'; max-pooling is not linear already
-W2dim = (5, 5)           # the same for a second conv layer
+H1 = 1000                # units of a fully connected first layer
+W2dim = (5, 5)           # the same for the second layer, conv or fully connected
 W2nch = 16
 ds2 = (2, 2)
-afunc2 = 'linear'        # of the second layer, conv or fully connected
-H1 = 1000                # units of a fully connected first layer
-H2 = 400                 # units of a fully connected second layer
+afunc2 = 'linear'
+H2 = 400
+afunc3 = 'linear'        # of the third layer, which is fully connected
+H3 = 400
 withBias = False         # biases in conv layers: the article's runs had none; they change little, either way
 Wsigma = 0.1             # standard deviation of the hidden layers' initial weights
 
@@ -39,67 +51,38 @@ seed = 0                 # of initial weights and order of examples: repeat with
 
 # files
 checkpoint = ''          # 'FILE.npz' keeps the state of the training after every epoch and when it is stopped
-resume = False           # True goes on from the checkpoint, where there is one, as if it had never been stopped
+resume = False           # True resumes from the checkpoint, where there is one, as if it had never been stopped
 save = ''                # 'NET.npz' keeps the trained net: experiments/predict.py and pictures.py use it
 
-settings = hyperparameters.override(globals(), sys.argv[1:])
+with script.ending():
+    settings = hyperparameters.from_command_line(__doc__, globals(), sys.argv[1:])
+    start, rng = time.time(), random_stream(seed, 'weights')
 
-import theano_setup  # noqa: E402,F401  before Theano, which it sets up
-import numpy as np  # noqa: E402
-import theano  # noqa: E402
-import mnist  # noqa: E402
-import mlp_2layer  # noqa: E402
-import mlp_3layer  # noqa: E402
-from run import saving  # noqa: E402
-import training  # noqa: E402
-from convnet import ConvLayer  # noqa: E402
-from nnet import FullLayer  # noqa: E402
+    layers, shape = [], mnist.image_size(data)
+    for n, kind in enumerate(hidden.split('-'), 1):
+        afunc = settings['afunc%d' % n]
+        with script.named('layer %d' % n):
+            if kind == 'full':
+                layers.append(FullLayer(int(np.prod(shape)), settings['H%d' % n], afunc, Wsigma=Wsigma, rng=rng))
+            else:
+                Wdim, Wnch, ds = (settings[name % n] for name in ('W%ddim', 'W%dnch', 'ds%d'))
+                layers.append(ConvLayer(*shape[1:], shape[0], *Wdim, Wnch, ds, afunc, withBias, Wsigma, rng))
+        shape = layers[-1].Zshape
 
-start = time.time()
-log = []                 # the lines printed, as training goes on
-rng = np.random.RandomState(seed)
-try:
-    Xnch, Xrow, Xcol = mnist.image_size(data)
-    with hyperparameters.named('layer 1'):
-        if hidden in ('full', 'full-full'):
-            layer1 = FullLayer(Xnch * Xrow * Xcol, H1, afunc1, Wsigma=Wsigma, rng=rng)
-        else:
-            layer1 = ConvLayer(Xrow, Xcol, Xnch, *W1dim, W1nch, ds1, afunc1, withBias, Wsigma, rng)
-    with hyperparameters.named('layer 2'):
-        if hidden in ('conv-full', 'full-full'):
-            layer2 = FullLayer(layer1.H, H2, afunc2, Wsigma=Wsigma, rng=rng)
-        elif hidden == 'conv-conv':
-            layer2 = ConvLayer(layer1.Zrow, layer1.Zcol, layer1.Wnch, *W2dim, W2nch, ds2, afunc2, withBias, Wsigma, rng)
+    dataset = mnist.load(data, NL)
+    with script.named('softmax layer'):
+        net = {1: mlp_2layer, 2: mlp_3layer, 3: mlp_4layer}[len(layers)].Net(*layers, dataset.K, rng)
+    if save or checkpoint:
+        saved_nets.describe(net)         # refuses a layer that a file could not give back
 
-    data = mnist.load(data, NL)
-    with hyperparameters.named('softmax layer'):
-        if hidden in ('conv', 'full'):
-            net = mlp_2layer.Net(layer1, data.K, rng)
-        else:
-            net = mlp_3layer.Net(layer1, layer2, data.K, rng)
-
-    with saving.Checkpoint(checkpoint, settings, data, resume) if checkpoint else contextlib.nullcontext() as state:
-        print('# data: %s' % data.source)
-        print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__), flush=True)
-        training.train(net, data, eta, mu, batchsize, nepoch, interval, rng, log, state)
+    with checkpoints.Checkpoint(checkpoint, settings, dataset, resume) if checkpoint else contextlib.nullcontext() as kept:
+        print('# data: %s' % dataset.source)
+        print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__))
+        print(hyperparameters.settings_line(settings), flush=True)
+        log = []                         # the lines printed, as training proceeds
+        training.train(net, dataset, eta, mu, batchsize, nepoch, interval, random_stream(seed, 'order'), log, kept)
     if save:
-        saving.save_net(save, net, data, settings)
-    if 'not MNIST' in data.source:
-        print('# data: %s' % data.source)
-except mnist.DataError as error:
-    hyperparameters.stop(error)
-except MemoryError as error:
-    hyperparameters.stop('out of memory: %s: lower W1nch, W2nch, H1, H2 or batchsize' % error)
-except saving.SavingError as error:
-    hyperparameters.stop(error, status=1)
-except OSError as error:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # what is left goes nowhere
-    hyperparameters.stop('%s: %s' % (error.filename or 'stdout', error.strerror or error),
-                         status=141 if isinstance(error, BrokenPipeError) else 1)
-except training.NotFinite as error:
-    hyperparameters.stop(error, status=3)
-except training.Stopped as error:
-    hyperparameters.stop(error, status=143 if error.signal == 'SIGTERM' else 130)
-except KeyboardInterrupt:
-    hyperparameters.stop('stopped by Ctrl-C', status=130)
-print('# threads: %s wall time: %.1f s' % (os.environ['OMP_NUM_THREADS'], time.time() - start), file=sys.stderr)
+        saved_nets.save_net(save, net, dataset, settings)
+    if 'not MNIST' in dataset.source:
+        print('# data: %s' % dataset.source)
+    print('# threads: %s wall time: %.1f s' % (os.environ['OMP_NUM_THREADS'], time.time() - start), file=sys.stderr)

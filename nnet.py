@@ -1,10 +1,11 @@
-"""Fully connected layer, activation functions, cost, error rate, momentum SGD: what every net shares."""
-import theano_setup  # noqa: F401  before Theano, which it sets up
-import numpy as np
-import theano
-import theano.tensor as T
+"""What every net shares: fully connected layer, activation functions, cost, error rate, momentum SGD, streams of random numbers."""
+import hashlib
+import inspect
+import numbers
 
-from run.settings import check, is_whole
+from theano_setup import theano
+import numpy as np
+import theano.tensor as T
 
 AFUNC = {
     'linear': lambda Y: Y,
@@ -24,21 +25,81 @@ class FullLayer:
     """
 
     def __init__(self, D, H, afunc, withBias=True, Wsigma=0.1, rng=None):
-        self.D, self.H = whole('D', D), whole('H', H)
+        self.D, self.H = positive_int('D', D), positive_int('H', H)
+        self.Xshape, self.Zshape = (self.D,), (self.H,)
         self.afunc = one_of('afunc', afunc, AFUNC)
-        check('withBias', withBias)
+        self.withBias = one_of('withBias', withBias, (True, False))
         self.W = initial_weights((self.D, self.H), self.H, Wsigma, rng)
         self.b = theano.shared(np.zeros(self.H, theano.config.floatX), 'b') if withBias else None
         self.params = [self.W] + ([self.b] if withBias else [])
 
-    def output(self, X):
+    def output(self, X, training=False):
         Y = T.dot(X.flatten(2), self.W)
-        if self.b is not None:
+        if self.withBias:
             Y = Y + self.b
         return AFUNC[self.afunc](Y)
 
+    def arguments(self):
+        return dict(D=self.D, H=self.H, afunc=self.afunc, withBias=self.withBias)
+
     def __repr__(self):
-        return 'FullLayer(D %d -> H %d, %s%s)' % (self.D, self.H, self.afunc, '' if self.b else ', no bias')
+        return '%s(D %d -> H %d, %s%s)' % (type(self).__name__, self.D, self.H, self.afunc, '' if self.withBias else ', no bias')
+
+
+class Net:
+    """Layers, each fed by the one before; the last one gives class probabilities.
+
+    X: (N, ...) examples; t: (N,) labels, 0 to K - 1; output: (N, K). What is learnt is training_cost, by changing
+    params; what is told of a net, by the log too, is cost and error. Raises ValueError where layers do not fit.
+    """
+
+    def __init__(self, *layers):
+        self.layers = layers
+        for n, layer in enumerate(layers, 1):
+            a_layer('layer%d' % n, layer)
+            if n > 1 and not fits(layer, layers[n - 2]):
+                raise ValueError('layer%d = %r does not take what layer%d = %r gives' % (n, layer, n - 1, layers[n - 2]))
+        self.params = [W for layer in layers for W in layer.params]
+
+    def output(self, X, training=False):
+        Z = X
+        for layer in self.layers:
+            if 'training' in inspect.signature(layer.output).parameters:
+                Z = layer.output(Z, training)
+            else:                                # a layer that does the same in training and in use
+                Z = layer.output(Z)
+        return Z
+
+    def cost(self, X, t):
+        return cross_entropy(self.output(X), t)
+
+    def error(self, X, t):
+        return error_rate(self.output(X), t)
+
+    def training_cost(self, X, t):
+        return cross_entropy(self.output(X, training=True), t)
+
+    def log_header(self):
+        """The lines of the log that describe the net."""
+        return ['### %d-layer net' % len(self.layers)] + ['# %s' % ' '.join(repr(layer).split()) for layer in self.layers]
+
+    def __repr__(self):
+        return '%d-layer net\n' % len(self.layers) + '\n'.join('  %d: %r' % item for item in enumerate(self.layers, 1))
+
+
+def fits(layer, previous):
+    """Whether a layer can take what the previous one gives, as far as both tell by Xshape, Zshape, H."""
+    Zshape, Xshape = getattr(previous, 'Zshape', (previous.H,)), getattr(layer, 'Xshape', None)
+    if Xshape is None:
+        return True
+    if len(Xshape) == 1 or not hasattr(previous, 'Zshape'):          # flattened, or not known
+        return np.prod(Xshape) == previous.H
+    return Xshape == Zshape
+
+
+def softmax_layer(D, K, rng):
+    """The output layer of every net here: K class probabilities, initial weights N(0, 0.005^2)."""
+    return FullLayer(D, positive_int('K', K), 'softmax', Wsigma=0.005, rng=rng)
 
 
 def cross_entropy(p, t):
@@ -51,26 +112,32 @@ def error_rate(p, t):
     return T.neq(T.argmax(p, axis=1), t).mean(dtype='float64')
 
 
-def momentum_updates(cost, params, velocities, eta, mu):
-    """Updates of one step of momentum SGD, for theano.function:
+def momentum(cost, params, eta, mu):
+    """Updates of one step of momentum SGD, {shared variable: its next value}:
 
         v <- mu v - (1 - mu) eta dcost/dW,   W <- W + v
     """
-    updates = []
-    for W, v, g in zip(params, velocities, T.grad(cost, params)):
-        v_next = mu * v - (1 - mu) * eta * g
-        updates += [(v, v_next), (W, W + v_next)]
+    updates = {}
+    for W, g in zip(params, T.grad(cost, params)):
+        v = theano.shared(np.zeros_like(W.get_value()), 'v_%s' % W.name)
+        updates[v] = mu * v - (1 - mu) * eta * g
+        updates[W] = W + updates[v]
     return updates
 
 
-def velocities_at_rest(params):
-    """A velocity of zeros for each parameter."""
-    return [theano.shared(np.zeros_like(W.get_value()), 'v_' + W.name) for W in params]
+def random_stream(seed, purpose, epoch=0):
+    """A numpy RandomState for one purpose ('weights', 'order', ...) in one epoch: other purposes have other numbers.
+
+    So runs of one seed see the same order of examples whatever their nets, and each epoch can be drawn anew.
+    """
+    digest = hashlib.sha256(('%d %s %d' % (seed, purpose, epoch)).encode()).digest()
+    return np.random.RandomState(np.frombuffer(digest, '<u4'))
 
 
 def initial_weights(shape, H, sigma, rng):
     """Shared variable W of the given shape drawn from N(0, sigma^2), of a layer of H values for each example."""
-    check('Wsigma', sigma)
+    if not isinstance(sigma, numbers.Real) or isinstance(sigma, bool) or not 0 <= sigma <= 1e30:
+        raise ValueError('Wsigma = %.200r: must be a finite number of at least 0 and at most 1e30' % (sigma,))
     if np.prod(shape, dtype='float64') > 2**28:
         raise ValueError('W of shape %s: must have at most %d weights' % (shape, 2**28))
     if H > 2**20:
@@ -80,17 +147,17 @@ def initial_weights(shape, H, sigma, rng):
     return theano.shared(rng.normal(0, sigma, shape).astype(theano.config.floatX), 'W')
 
 
-def whole(name, value, limit=10**9):
+def positive_int(name, value, limit=10**9):
     """value, if it is a whole number from 1 to limit; else ValueError."""
-    if not is_whole(value, 1, limit):
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= value <= limit:
         raise ValueError('%s = %.200r: must be a whole number from 1 to %d' % (name, value, limit))
     return int(value)
 
 
 def one_of(name, value, allowed):
     """value, if it is among the allowed; else ValueError."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError('%s = %.200r: must be one of %s' % (name, value, ', '.join(allowed)))
+    if not isinstance(value, (str, bool)) or value not in allowed:
+        raise ValueError('%s = %.200r: must be one of %s' % (name, value, ', '.join(map(str, allowed))))
     return value
 
 

@@ -1,120 +1,109 @@
-"""The training loop: momentum SGD over shuffled minibatches, and the error log it prints."""
+"""The training loop: minibatches in an order drawn anew for each epoch, and the error log it prints."""
 import collections
 import contextlib
-import os
-import signal
+import functools
+import numbers
 import sys
-import threading
-import time
 
+from theano_setup import theano
 import numpy as np
-import theano
 import theano.tensor as T
 
-import fused  # noqa: F401  compiles conv2d + pool_2d to one Op; without this line, stock Theano
-from nnet import momentum_updates, velocities_at_rest
-from run.saving import State
+import fused  # compiles conv2d + pool_2d to one Op; without this line, stock Theano
+from nnet import momentum
+from run.checkpoints import State, is_due
+from run.progress import Progress, said_if_slow
+from run.signals import Stopped, signals_received
 
 LARGE = 1000                       # examples evaluated at once
-Functions = collections.namedtuple('Functions', 'update evaluate velocities')
+Functions = collections.namedtuple('Functions', 'update evaluate')
 
 
 class NotFinite(Exception):
     """The cost is not a finite number: training has diverged."""
+    status = 3
 
 
-class Stopped(Exception):
-    """A signal came, and training has stopped after a minibatch; signal: its name, minibatch: how many are done."""
-
-    def __init__(self, signal, where, minibatch=None):
-        super().__init__('stopped by %s %s' % ('Ctrl-C' if signal == 'SIGINT' else signal, where))
-        self.signal, self.minibatch = signal, minibatch
+class ArgumentError(ValueError):
+    """What train() is given cannot be: one line that names the argument, or the field of data, and what is allowed."""
+    status = 2
 
 
-def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None):
+def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None, optimiser=None,
+          after_epoch=None):
     """Trains the net for nepoch epochs, printing the error log; returns its lines, a list or the one given.
 
-    Each epoch uses every training example once, in an order drawn from rng, a numpy RandomState.
-    A line is printed before the first epoch, every interval epochs and after the last one.
-    checkpoint: a saving.Checkpoint to go on from and to save after every epoch and when stopped, or None.
-    Raises NotFinite within the minibatch whose cost is not finite, Stopped after the minibatch, or the
-    batch evaluated, during which Ctrl-C was pressed or SIGTERM came; SavingError.
+    Each epoch uses every training example once, in an order drawn from rng, a numpy RandomState. eta: learning rate,
+    or a function of the epoch, 1 to nepoch, that returns it. checkpoint: a run.checkpoints.Checkpoint or None.
+    optimiser(cost, params): a dictionary of updates, {shared variable: next value}; momentum SGD where not given.
+    after_epoch(epoch, net, log) is called after each epoch of training.
+    Raises ArgumentError, NotFinite within the minibatch whose cost is not finite,
+    Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
-    NL, NT = len(data.tL), len(data.tT)
+    check(net, data, eta, mu, batchsize, nepoch, interval, rng)
     log = [] if log is None else log
-    functions = compile_net(net, data, eta, mu)
-    variables = net.params, functions.velocities
-    state = checkpoint and checkpoint.loaded
-    with signals() as came, Progress(nepoch, -(-NL // batchsize)) as progress:
+    NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
+    X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
+    cost = net.training_cost(X, t)
+    updates = (optimiser or functools.partial(momentum, eta=rate, mu=mu))(cost, net.params)
+    state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log)
+    with signals_received() as signals, Progress(nepoch * nbatch) as progress:
+        earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
+        functions = compile_functions(net, data, X, t, cost, updates)
 
         def say(*columns):
             log.append(' '.join(python2_str(column) for column in columns))
             progress.clear()
             print(log[-1], flush=True)
 
-        if state:
-            restore(state, variables, rng)
-            for line in state.log:
-                say(line)
-        else:
-            for line in net.log_header():
-                say(line)
-            say('### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize))
-        first_epoch, done = (state.epoch, state.minibatch) if state else (0, 0)
-        for epoch in range(first_epoch, nepoch + 1):
-            random = rng.get_state()
-            batches = minibatches(rng.permutation(NL).astype('int32'), batchsize) if epoch > 0 else []
-            try:
-                train_epoch(functions.update, batches, epoch, came, progress, done)
-                done = len(batches)
-                if epoch % interval == 0 or epoch == nepoch:
-                    cost, error = mean_over(functions.evaluate, data.XL, data.tL, came)
+        for line in earlier or net.log_header() + [
+                '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)]:
+            say(line)
+        try:
+            for epoch in range(state.epoch, nepoch + 1):
+                if epoch > 0:
+                    rate.set_value(learning_rate(eta, epoch))
+                    for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:
+                        cost = functions.update(minibatch)
+                        state.minibatch += 1
+                        where = 'epoch %d, minibatch %d of %d' % (epoch, state.minibatch, nbatch)
+                        check_finite(cost, 'in ' + where)
+                        progress.show((epoch - 1) * nbatch + state.minibatch, 'epoch %d/%d' % (epoch, nepoch))
+                        signals.check('after ' + where)
+                if is_due(epoch, nepoch, interval):
+                    cost, error = mean_over(functions.evaluate, data.XL, data.tL, signals)
                     check_finite(cost, 'after epoch %d' % epoch)
-                    say(epoch, cost, error, mean_over(functions.evaluate, data.XV, data.tV, came)[1])
-            except Stopped as stopped:
+                    say(epoch, cost, error, mean_over(functions.evaluate, data.XV, data.tV, signals)[1])
+                if after_epoch and epoch > 0:
+                    after_epoch(epoch, net, log)
+                state.begin(epoch + 1)
                 if checkpoint:
-                    minibatch = done if stopped.minibatch is None else stopped.minibatch
-                    checkpoint.save(state_of(epoch, minibatch, random, log, variables))
-                raise
-            done = 0
+                    check_finite(sum(v.get_value(borrow=True).sum(dtype='float64') for v in state.variables),
+                                 'after epoch %d' % epoch, 'sum of the weights')
+                    checkpoint.save(net, state)
+        except Stopped:
             if checkpoint:
-                state = state_of(epoch + 1, 0, rng.get_state(), log, variables)
-                check_finite(sum(W.sum(dtype='float64') for W in state.params), 'after epoch %d' % epoch, 'sum of the weights')
-                checkpoint.save(state)
+                checkpoint.save(net, state)
+            raise
         errors = log[-1].split()[2:4]
-        cost_T, error_T = mean_over(functions.evaluate, data.XT, data.tT, came)
-        say('# NT = %d' % NT)
-        say(nepoch, cost_T, *errors, error_T)
+        cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
+        check_finite(cost, 'on the test examples')
+        say('# NT = %d' % len(data.tT))
+        say(nepoch, cost, *errors, error)
     return log
 
 
 def minibatches(order, batchsize):
     """The indices of an epoch's examples, cut into minibatches; the last one may be smaller."""
-    return [order[first:first + batchsize] for first in range(0, len(order), batchsize)]
+    return [order[first:first + batchsize].astype('int32') for first in range(0, len(order), batchsize)]
 
 
-def state_of(epoch, minibatch, random, log, variables):
-    """What it takes to go on with this epoch after so many minibatches; random: of rng before the epoch."""
-    params, velocities = ([v.get_value(borrow=True) for v in variables] for variables in variables)
-    return State(epoch, minibatch, random, list(log), params, velocities)
-
-
-def restore(state, variables, rng):
-    """Takes parameters, velocities and rng back to a state."""
-    for values, shared in zip((state.params, state.velocities), variables):
-        for value, variable in zip(values, shared):
-            variable.set_value(value)
-    rng.set_state(state.random)
-
-
-def train_epoch(update, batches, epoch, came, progress, done=0):
-    """One update for each minibatch of training indices, after those already done."""
-    for n, batch in enumerate(batches[done:], done + 1):
-        where = 'epoch %d, minibatch %d of %d' % (epoch, n, len(batches))
-        check_finite(update(batch), 'in ' + where)
-        if came:
-            raise Stopped(came[0], 'after ' + where, n)
-        progress.show(epoch, n)
+def learning_rate(eta, epoch):
+    """eta, or what the function eta gives for this epoch."""
+    value = eta(epoch) if callable(eta) else eta
+    if not is_number(value) or not 0 <= value <= 1e30:
+        raise ArgumentError('eta(%d) = %.200r: must be a finite number of at least 0 and at most 1e30' % (epoch, value))
+    return np.asarray(value, theano.config.floatX)
 
 
 def check_finite(value, where, name='cost'):
@@ -122,39 +111,35 @@ def check_finite(value, where, name='cost'):
         raise NotFinite('the %s is %s %s: lower eta or the initial spread Wsigma' % (name, value, where))
 
 
-def mean_over(evaluate, images, labels, came=()):
+def mean_over(evaluate, images, labels, signals):
     """(mean cost, error in %) over the examples, in large batches."""
     sums, N = np.zeros(2), len(labels)
     for start in range(0, N, LARGE):
         X, t = images[start:start + LARGE], labels[start:start + LARGE]
-        sums += len(t) * np.array(evaluate(X, t), 'float64')
-        if came:
-            raise Stopped(came[0], 'while evaluating')
+        sums += len(t) * np.array(evaluate(X.astype(theano.config.floatX, copy=False), t.astype('int32', copy=False)), 'float64')
+        signals.check('while evaluating')
     return sums[0] / N, 100 * np.round(sums[1]) / N
 
 
-def compile_net(net, data, eta, mu):
+def compile_functions(net, data, X, t, cost, updates):
     """Theano functions of a net on a data set.
 
-    update(index): one step of momentum SGD on the training examples at index, int32 (batchsize,); returns
-    the minibatch's mean cost before the step. evaluate(X, t): mean cost and share of errors over the images
-    and labels given. velocities: a shared variable for each parameter.
+    update(index): one step on the training examples at index, int32 (batchsize,); returns the minibatch's cost
+    before the step. evaluate(X, t): mean cost and share of errors over the images and labels given.
     """
-    X, t, index = T.tensor4('X'), T.ivector('t'), T.ivector('index')
-    images = data.XL.astype(theano.config.floatX, copy=False)
-    XL, tL = theano.shared(images, 'XL', borrow=True), theano.shared(data.tL, 'tL', borrow=True)      # not copied
-    velocities = velocities_at_rest(net.params)
-    cost, error = net.cost(X, t), net.error(X, t)
-    slow = threading.Timer(6, print, ['# compiling: the first time takes a minute or so'], {'file': sys.stderr})
-    slow.start()
+    index = T.ivector('index')
+    images, labels = data.XL.astype(theano.config.floatX, copy=False), data.tL.astype('int32', copy=False)
+    XL, tL = theano.shared(images, 'XL', borrow=True), theano.shared(labels, 'tL', borrow=True)      # not copied
+    with said_if_slow(6, '# compiling: the first time takes a minute or so'), \
+            contextlib.redirect_stdout(sys.stderr):             # what Theano prints is not part of the log
+        update = theano.function([index], cost, updates=list(updates.items()), givens={X: XL[index], t: tL[index]})
+        evaluate = theano.function([X, t], [net.cost(X, t), net.error(X, t)])
     try:
-        with contextlib.redirect_stdout(sys.stderr):        # what Theano prints is not part of the log
-            update = theano.function([index], cost, updates=momentum_updates(cost, net.params, velocities, eta, mu),
-                                     givens={X: XL[index], t: tL[index]})
-            evaluate = theano.function([X, t], [cost, error])
-    finally:
-        slow.cancel()
-    return Functions(update, evaluate, velocities)
+        evaluate(images[:1], labels[:1])
+    except (ValueError, IndexError, TypeError) as error:
+        raise ArgumentError('XL of shape %s: the net does not take it: %s' % (
+            data.XL.shape, str(error).split('\n')[0])) from None
+    return Functions(update, evaluate)
 
 
 def python2_str(value):
@@ -165,68 +150,48 @@ def python2_str(value):
     return text + '.0' if text.lstrip('-').isdigit() else text
 
 
-@contextlib.contextmanager
-def signals():
-    """Yields a list that gets the names of signals, Ctrl-C's SIGINT and SIGTERM, which then do nothing else."""
-    came = []
-    if threading.current_thread() is not threading.main_thread():     # signals reach the main thread only
-        yield came
-        return
-    previous = {number: signal.signal(number, lambda number, _: came.append(signal.Signals(number).name))
-                for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+# ---- what train() is given, checked before anything is compiled
+
+def is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-class Progress:
-    """Progress of the epoch and time left of the run, on stderr where that is a terminal: tqdm's bar, or a line."""
+def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
+    """ArgumentError where train() could not go through with what it is given."""
+    for part in 'LVT':
+        X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
+        check_examples('X' + part, X, 't' + part, t, data.K)
+        Xshape = getattr(net.layers[0], 'Xshape', None) if hasattr(net, 'layers') else None
+        if Xshape and X.shape[1:] != Xshape and (len(Xshape) > 1 or np.prod(X.shape[1:]) != Xshape[0]):
+            raise ArgumentError('X%s of shape %s: layer 1 takes examples of shape %s' % (part, X.shape, Xshape))
+    if hasattr(net, 'layers') and net.layers[-1].H != data.K:
+        raise ArgumentError('K = %d: the net gives %d classes' % (data.K, net.layers[-1].H))
+    for name, value, least, most in (('batchsize', batchsize, 1, len(data.tL)), ('nepoch', nepoch, 0, 10**9),
+                                     ('interval', interval, 1, 10**9)):
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not least <= value <= most:
+            raise ArgumentError('%s = %.200r: must be a whole number from %d to %d%s' % (
+                name, value, least, most, ', the number of training examples' if name == 'batchsize' else ''))
+    if not callable(eta):
+        learning_rate(eta, 1)
+    if not is_number(mu) or not 0 <= mu < 1:
+        raise ArgumentError('mu = %.200r: must be a number of at least 0 and below 1' % (mu,))
+    if not isinstance(rng, np.random.RandomState):
+        raise ArgumentError('rng = %.200r: must be a numpy RandomState' % (rng,))
 
-    def __init__(self, nepoch, nbatch):
-        self.nepoch, self.nbatch, self.bar, self.last = nepoch, nbatch, None, 0
-        notebook = type(sys.stderr).__module__ == 'ipykernel.iostream'
-        self.terminal = notebook or sys.stderr is not None and sys.stderr.isatty()
-        self.width = 40                                         # columns that a line of ours may take
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            self.width = min(40, (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1)
-        if self.terminal:
-            try:
-                from tqdm import tqdm
-                self.bar = tqdm(total=nbatch, file=sys.stderr, leave=False, dynamic_ncols=True, unit='minibatch')
-            except ImportError:
-                pass
 
-    def __enter__(self):
-        return self
-
-    def show(self, epoch, n):
-        now = time.monotonic()
-        if not self.terminal or now - self.last < 0.1 and n < self.nbatch:
-            return
-        done = (epoch - 1) * self.nbatch + n
-        if not self.last:
-            self.start, self.before = now, done - 1           # before: of a run that this one goes on from, too
-        self.last = now
-        left = (now - self.start) / (done - self.before) * (self.nepoch * self.nbatch - done)
-        words = 'epoch %d/%d, %d:%02d left' % (epoch, self.nepoch, left // 60, left % 60)
-        if self.bar is not None:
-            self.bar.set_description(words, refresh=False)
-            if n <= self.bar.n:                                 # a new epoch: tqdm's own clock starts anew, too
-                self.bar.reset()
-            self.bar.n = n
-            self.bar.refresh()
-        else:
-            print('\r' + words.ljust(self.width)[:self.width], end='', file=sys.stderr, flush=True)
-
-    def clear(self):
-        if self.bar is not None:
-            self.bar.clear()
-        elif self.terminal:
-            print('\r%s\r' % (' ' * self.width), end='', file=sys.stderr, flush=True)
-
-    def __exit__(self, *_):
-        self.clear()
-        if self.bar is not None:
-            self.bar.close()
+def check_examples(X_name, X, t_name, t, K):
+    """ArgumentError unless X are finite images (N, channels, rows, columns), and t so many labels from 0 to K - 1."""
+    for name, array, kinds, ndim, what in ((X_name, X, 'fiu', 4, 'numbers (N, channels, rows, columns)'),
+                                           (t_name, t, 'iu', 1, 'whole numbers (N,)')):
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or array.ndim != ndim:
+            raise ArgumentError('%s = %s: must be an array of %s' % (
+                name, '%s %s' % (array.dtype, array.shape) if isinstance(array, np.ndarray) else '%.200r' % (array,), what))
+    if len(X) != len(t) or not len(t):
+        raise ArgumentError('%s has %d examples, %s %d labels: must be as many, and at least one' % (X_name, len(X), t_name, len(t)))
+    if t.min() < 0 or t.max() >= K:
+        n = np.flatnonzero((t < 0) | (t >= K))[0]
+        raise ArgumentError('%s[%d] = %d: must be 0 to %d' % (t_name, n, t[n], K - 1))
+    sums = X.reshape(len(X), -1).sum(axis=1, dtype='float64') if X.dtype.kind == 'f' else np.zeros(1)
+    if not np.isfinite(sums).all():
+        n = np.flatnonzero(~np.isfinite(sums))[0]
+        raise ArgumentError('%s[%d] has a pixel that is %s: must be finite' % (X_name, n, X[n][~np.isfinite(X[n])][0]))

@@ -9,12 +9,13 @@ import zlib
 
 import numpy as np
 
-from run.settings import one_line
+from datasets.files import one_line
 
 LARGEST = 2**31                                 # bytes in a file, unpacked
 
 
 class DataError(Exception):
+    status = 2
     """Data that is not there or not right: one line that names the file and what is wrong."""
 
     def __init__(self, line):

@@ -1,150 +1,132 @@
-"""Hyperparameters given as key=value, and every one of them checked before anything slow starts."""
+"""Settings given to a script as name=value: one parser, one help, and every value checked before anything slow starts.
+
+    settings.parse(__doc__, {'trials': 10}, {'trials': settings.POSITIVE_INT}, sys.argv[1:])       {'trials': 10}
+
+A rule is a pair: a function that tells whether a value is allowed, and what to say is allowed.
+"""
 import ast
-import builtins
-import contextlib
 import difflib
 import numbers
 import os
+import re
+import shlex
 import sys
 
-HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full')
-AFUNC = ('linear', 'ReLu', 'sigmoid', 'tanh')
+
+class SettingError(Exception):
+    """A setting that is not known or not allowed: one line that names it, its value and what is allowed."""
+    status = 2
 
 
-def one_line(text):
-    """text as a line that can be printed: line feeds, escapes and the like are spelt out."""
-    return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in str(text))
+# ---- rules
 
-
-def stop(message, status=2):
-    """Ends the script with one line on stderr and an exit status: 2 for a wrong setting.
-
-    In IPython, where nobody asks for the status and another than 0 is shown as a traceback, with 0.
-    """
-    print(one_line(message), file=sys.stderr)
-    sys.exit(0 if hasattr(builtins, 'get_ipython') else status)
-
-
-def ctrl_c_in_one_line(kind, error, traceback):
-    """For sys.excepthook: Ctrl-C, where nothing else sees to it, is a line; other errors are as ever."""
-    if issubclass(kind, KeyboardInterrupt):
-        print('stopped by Ctrl-C', file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, traceback)
-
-
-@contextlib.contextmanager
-def named(where):
-    """Turns a ValueError inside the block, a layer that cannot be, into one line that says where."""
-    try:
-        yield
-    except ValueError as error:
-        stop('%s: %s' % (where, error))
-
-
-def is_whole(value, least=1, most=10**9):
-    """A whole number, also of NumPy; True and False are none."""
+def is_int(value, least=1, most=10**9):
+    """An integer, also of NumPy; True and False are none."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
 
 
-def is_number(value, least=0, most=1e30):
-    """A number, also of NumPy, that single precision holds with room to reckon."""
+def is_number(value, least=0., most=1e30):
+    """A number, also of NumPy, that single precision holds with room to compute."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
+def integers(least, most):
+    return (lambda value: is_int(value, least, most)), 'a whole number from %d to %d' % (least, most)
+
+
+def one_of(*names):
+    return (lambda value: value in names), 'one of ' + ', '.join(names)
+
+
+def names_from(known):
+    """Names separated by commas, each of them known."""
+    return (lambda value: isinstance(value, str) and all(name in known for name in value.split(','))), \
+        'names separated by commas, of ' + ', '.join(known)
+
+
+def file_named(*suffixes):
+    """'' or a file that could be written, with one of these suffixes."""
+    def allowed(value):
+        folder = os.path.dirname(os.path.abspath(value))
+        return isinstance(value, str) and (not value or value.lower().endswith(suffixes) and not os.path.isdir(value)
+                                           and os.path.isdir(folder) and os.access(folder, os.W_OK))
+    return allowed, "'' or a file FILE%s in a folder that exists and can be written" % ' or FILE'.join(suffixes)
+
+
 def is_pair(value):
-    return isinstance(value, tuple) and len(value) == 2 and all(is_whole(v) for v in value)
+    return isinstance(value, tuple) and len(value) == 2 and all(is_int(v) for v in value)
 
 
-def is_npz(value):
-    """Is it empty, or a name of a file that could be written?"""
-    folder = os.path.dirname(os.path.abspath(value))
-    return isinstance(value, str) and (not value or value.endswith('.npz') and not os.path.isdir(value)
-                                       and os.path.isdir(folder) and os.access(folder, os.W_OK))
-
-
-COUNT = is_whole, 'a whole number from 1 to 1000000000'
+POSITIVE_INT = integers(1, 10**9)
 PAIR = is_pair, 'two whole numbers of at least 1, such as (5,5)'
-BOOL = lambda v: isinstance(v, bool), 'True or False'  # noqa: E731
-NPZ = is_npz, "'' or a file FILE.npz in a folder that exists and can be written"
-
-# For each hyperparameter: is the value allowed? What is?
-ALLOWED = {
-    'data': (lambda v: v in ('auto', 'mnist', 'drawn') or isinstance(v, str) and os.path.isdir(v),
-             "'auto', 'mnist', 'drawn' or a folder of IDX files"),
-    'hidden': (lambda v: v in HIDDEN, 'one of ' + ', '.join(HIDDEN)),
-    'W1dim': PAIR, 'W1nch': COUNT, 'ds1': PAIR,
-    'W2dim': PAIR, 'W2nch': COUNT, 'ds2': PAIR,
-    'afunc1': (lambda v: v in AFUNC, 'one of ' + ', '.join(AFUNC)),
-    'afunc2': (lambda v: v in AFUNC, 'one of ' + ', '.join(AFUNC)),
-    'H1': COUNT, 'H2': COUNT,
-    'withBias': BOOL,
-    'Wsigma': (is_number, 'a finite number of at least 0 and at most 1e30'),
-    'eta': (lambda v: is_number(v) and v > 0, 'a finite number above 0 and at most 1e30'),
-    'mu': (lambda v: is_number(v) and v < 1, 'a number of at least 0 and below 1'),
-    'batchsize': COUNT,
-    'nepoch': (lambda v: is_whole(v, 0), 'a whole number of at least 0'),
-    'interval': COUNT,
-    'seed': (lambda v: is_whole(v, 0, 2**32 - 1), 'a whole number from 0 to 4294967295'),
-    'NL': COUNT,
-    'checkpoint': NPZ, 'resume': BOOL, 'save': NPZ,
-}
+BOOL = (lambda value: isinstance(value, bool)), 'True or False'
+TEXT = (lambda value: isinstance(value, str)), 'text'
+SEED = integers(0, 2**32 - 1)
 
 
-def check(name, value):
-    """ValueError unless the hyperparameter of this name may have this value."""
-    allowed, words = ALLOWED[name]
+def check(name, value, rule):
+    """SettingError unless the rule allows the value."""
+    allowed, what = rule
     try:
         fits = allowed(value)
     except (TypeError, ValueError, OverflowError):      # an unhashable value, a path with a zero byte, an array
         fits = False
     if not fits:
-        raise ValueError('%s = %.200r: must be %s' % (name, value, words))
+        raise SettingError('%s = %.200r: must be %s' % (name, value, what))
 
 
-def check_streams():
-    """stderr may be closed, stdout not; both spell out what their encoding does not have, such as a folder's name."""
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, 'w')              # print() would take stdout instead
-    if sys.stdout is None:
-        stop('stdout is closed: there is nowhere to print the log', status=141)
-    for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, 'errors', None) == 'strict' and hasattr(stream, 'reconfigure'):
-            stream.reconfigure(errors='backslashreplace')
+# ---- the parser
 
+def parse(doc, defaults, rules, arguments, positional=0):
+    """The settings as a dictionary: the defaults, with the arguments, name=value, in their place; all are checked.
 
-def override(settings, arguments):
-    """Puts the arguments, key=value, into settings, a dictionary such as globals(), checks all and returns them.
-
-    A value is a Python literal, (4,4) or 0.5 or True, or else plain text; nothing is executed.
-    Ends the script with one line and exit status 2 at an unknown name or a value that is not allowed.
+    A value is a Python literal, (4,4) or 0.5 or True, or else plain text; nothing is executed. With positional,
+    at least so many arguments without = come as a list under 'positional'. -h, --help and help print doc and every
+    setting. Raises SettingError.
     """
-    sys.excepthook = ctrl_c_in_one_line
-    check_streams()
+    if {'-h', '--help', 'help'} & set(arguments):
+        print(help_text(doc, defaults, rules))
+        sys.exit(0)
+    found, others = {name: defaults[name] for name in rules}, []
     for argument in arguments:
         name, equals, text = argument.partition('=')
-        if not equals or name not in ALLOWED:
-            near = difflib.get_close_matches(name, ALLOWED, 1, 0.5) or [
-                known for known in ALLOWED if known.lower() == name.lower()]
-            stop('%.200s: %s; known are %s' % (
-                argument or "''", 'must be name=value' if not equals else
-                'no hyperparameter of this name' + (', did you mean %s?' % near[0] if near else ''), ', '.join(ALLOWED)))
-        try:
-            value = ast.literal_eval(text) if len(text) < 1000 else text    # deep nesting can crash Python's parser
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            value = text
-        settings[name] = text if isinstance(settings[name], str) and not isinstance(value, str) else value
-    for name in ALLOWED:
-        try:
-            check(name, settings[name])
-        except ValueError as error:
-            stop(error)
-    if settings['batchsize'] > settings['NL']:
-        stop('batchsize = %d exceeds NL = %d' % (settings['batchsize'], settings['NL']))
-    if settings['data'] in ('auto', 'mnist', 'drawn') and settings['NL'] > 50000:
-        stop('NL = %d: must be at most 50000, MNIST\'s 60000 less 10000 to validate' % settings['NL'])
-    if settings['resume'] and not settings['checkpoint']:
-        stop('resume = True: checkpoint must name the file to go on from')
-    if settings['save'] and settings['save'] == settings['checkpoint']:
-        stop("save = '%s': must be another file than checkpoint" % settings['save'])
-    return {name: settings[name] for name in ALLOWED}
+        if name not in rules and positional and (not equals or not name.isidentifier()):
+            others.append(argument)
+        elif not equals or name not in rules:
+            raise SettingError('%.200s: %s' % (argument or "''", nearest(name, rules) if equals else (
+                'must be name=value; known are ' + ', '.join(rules))))
+        else:
+            found[name] = value_of(text, found[name])
+    for name, rule in rules.items():
+        check(name, found[name], rule)
+    if len(others) < positional:
+        raise SettingError('%d arguments: must be at least %d, as --help tells' % (len(others), positional))
+    return dict(found, positional=others) if positional else found
+
+
+def value_of(text, default):
+    """The value typed as text: a Python literal, but plain text where the default is text."""
+    try:
+        value = ast.literal_eval(text) if len(text) < 1000 else text    # deep nesting can crash Python's parser
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return text if isinstance(default, str) and not isinstance(value, str) else value
+
+
+def nearest(name, known, kind='setting'):
+    """What to say of an unknown name."""
+    near = difflib.get_close_matches(name, known, 1, 0.5) or [other for other in known if other.lower() == name.lower()]
+    return 'no %s of this name%s; known are %s' % (kind, ', did you mean %s?' % near[0] if near else '', ', '.join(known))
+
+
+def help_text(doc, defaults, rules):
+    width = max(len(typed(name, defaults[name])) for name in rules)
+    return '\n'.join([doc.strip(), '', 'Settings, with their defaults:', ''] + [
+        '    %s  %s' % (typed(name, defaults[name]).ljust(width), what) for name, (_, what) in rules.items()])
+
+
+def typed(name, value):
+    """A setting as one would type it in a shell: W1nch=64, "ds1=(4,4)"."""
+    text = value if isinstance(value, str) else re.sub(', ', ',', repr(value))
+    word = '%s=%s' % (name, text)
+    return word if shlex.quote(word) == word else '"%s"' % word if not re.search(r'["$`\\!]', word) else shlex.quote(word)

@@ -1,0 +1,165 @@
+"""The state of a training in a file, from which it is resumed as if it had never been stopped."""
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import sys
+
+from theano_setup import theano
+import numpy as np
+
+from datasets.files import FileError, part_of
+from run import archive, saved_nets
+from run.hyperparameters import FILES
+try:
+    import fcntl
+except ImportError:                              # not on Windows: there, two runs are not told apart
+    fcntl = None
+
+FORMAT = 2                                       # 1 had one stream of random numbers for weights and order
+MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
+
+
+class State:
+    """All that a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
+
+    epoch, minibatch: so many minibatches of this epoch are done; rng_state: of rng before this epoch.
+    """
+
+    def __init__(self, variables, rng, log):
+        self.variables, self.rng, self.log = variables, rng, log
+        self.begin(0)
+
+    def begin(self, epoch):
+        self.epoch, self.minibatch, self.rng_state = epoch, 0, self.rng.get_state()
+
+
+def is_due(epoch, nepoch, interval):
+    """Whether the log has a line after this epoch."""
+    return epoch % interval == 0 or epoch == nepoch
+
+
+class Checkpoint:
+    """A file that keeps the state of a training, for one process at a time: in a with block it is this process's own.
+
+    settings: the hyperparameters that the training depends on; data: its Data. restore() takes a net and a State to
+    what the file has, if there is one, and save() replaces the file.
+    Raises FileError where it is of another training, damaged, used by another process or not to be written.
+    """
+
+    def __init__(self, path, settings, data, resume):
+        self.path, self.resume, self.data = path, resume, data
+        self.settings = dict({name: settings[name] for name in sorted(set(settings) - set(FILES))}, floatX=theano.config.floatX)
+        self.fingerprint = fingerprint(data)
+
+    def __enter__(self):
+        self.lock = lock(self.path + '.lock')
+        self.loaded = None
+        try:
+            for part in glob.glob(glob.escape(part_of(self.path)) + '*.part'):      # of a process that was killed
+                os.unlink(part)
+            if os.path.lexists(self.path):
+                if not self.resume:
+                    raise FileError('%s: is there already: resume=True resumes from it; remove it to start anew' % self.path)
+                self.loaded = self.load()
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        unlock(self.lock)
+
+    def load(self):
+        about, arrays = archive.read(self.path, ('checkpoint',), FORMAT)
+        if about['format'] < FORMAT:
+            raise FileError('%s: was written by an earlier version, whose order of examples came from another stream of '
+                            'random numbers: remove it to start anew' % self.path)
+        there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
+        differ = ['%s = %r, not %r' % (name, value, self.settings.get(name)) for name, value in there.items()
+                  if name not in MAY_CHANGE and value != self.settings.get(name)]
+        if differ:
+            raise FileError('%s: is of another training: %s' % (self.path, ', '.join(differ)))
+        if about['fingerprint'] != self.fingerprint:
+            raise FileError('%s: is of a training on other data' % self.path)
+        if about['versions'] != archive.versions():
+            print('# %s: written by %s; the figures may differ in the last digits' % (self.path, about['versions']),
+                  file=sys.stderr)
+        return about, arrays
+
+    def restore(self, net, state, nepoch, interval):
+        """Takes a state to where the file has it; returns the lines of the log so far, as nepoch and interval have them.
+
+        Raises FileError where it is of another net, or the net is one that a file could not give back.
+        """
+        self.net = saved_nets.describe(net)
+        if self.loaded is None:
+            return []
+        about, arrays = self.loaded
+        if about['epoch'] > nepoch + 1:
+            raise FileError('%s: has %d epochs already: nepoch = %d is less' % (self.path, about['epoch'] - 1, nepoch))
+        values = [arrays[name] for name in names_of(about['params'], about['variables'])]
+        shapes = [variable.get_value(borrow=True).shape for variable in state.variables]
+        if about['layers'] != json.loads(json.dumps(self.net['layers'])) or [value.shape for value in values] != shapes:
+            raise FileError('%s: is of another net or another optimiser' % self.path)
+        for value, variable in zip(values, state.variables):
+            variable.set_value(value)
+        kind, *others = about['rng_state']
+        state.rng.set_state((kind, arrays['rng_state'], *others))
+        state.begin(about['epoch'])
+        state.minibatch = about['minibatch']
+        lines = {line.split()[0]: line for line in about['log'] if not line.startswith('#')}
+        due = [str(epoch) for epoch in range(about['epoch']) if is_due(epoch, nepoch, interval)]
+        if not set(due) <= set(lines):
+            print('# %s: the errors after epochs %s were not computed' % (
+                self.path, ', '.join(epoch for epoch in due if epoch not in lines)), file=sys.stderr)
+        return [line for line in about['log'] if line.startswith('#')] + [lines[epoch] for epoch in due if epoch in lines]
+
+    def save(self, net, state):
+        kind, keys, *others = state.rng_state
+        values = [variable.get_value(borrow=True) for variable in state.variables]
+        arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys, mean=self.data.mean)
+        archive.write(self.path, 'checkpoint', FORMAT, dict(
+            self.net, settings=self.settings, fingerprint=self.fingerprint, K=self.data.K, source=self.data.source,
+            epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
+            rng_state=[kind] + others), arrays)
+
+
+def names_of(params, variables):
+    """Names for the arrays of so many variables, the first of which are parameters and the others an optimiser's."""
+    return ['W%d' % n if n < params else 'v%d' % (n - params) for n in range(variables)]
+
+
+def fingerprint(data):
+    """A hash of all examples and labels of a Data."""
+    digest = hashlib.sha256()
+    for array in (data.XL, data.tL, data.XV, data.tV, data.XT, data.tT):
+        digest.update(('%s %s' % (array.dtype, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def lock(path):
+    """A file of this name that only this process holds, until unlock() or its end. Raises FileError."""
+    try:
+        while True:
+            file = open(path, 'w')
+            if fcntl is None:
+                return file
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FileError('%s: another run is using it' % path[:-len('.lock')])
+            except OSError:                                      # a file system without locks
+                return file
+            with contextlib.suppress(FileNotFoundError):         # its last holder has removed it meanwhile: try again
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    return file
+    except OSError as error:
+        raise FileError('%s: cannot be written: %s' % (path, error.strerror))
+
+
+def unlock(file):
+    os.unlink(file.name)
+    file.close()

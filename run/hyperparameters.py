@@ -1,0 +1,55 @@
+"""The hyperparameters of mnist_convnet.py: what each of them may be, and what the article's first run had."""
+import os
+
+from nnet import AFUNC
+from run.settings import BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_number, one_of, parse, typed
+
+HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-full', 'conv-full-full', 'full-full-full')
+FILES = 'checkpoint', 'resume', 'save'                   # what is kept, and not what is learnt
+
+HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
+RULES = {
+    'data': (lambda value: value in ('auto', 'mnist', 'drawn') or isinstance(value, str) and os.path.isdir(value),
+             "'auto', 'mnist', 'drawn' or a folder of IDX files"),
+    'NL': POSITIVE_INT,
+    'hidden': one_of(*HIDDEN),
+    'W1dim': PAIR, 'W1nch': POSITIVE_INT, 'ds1': PAIR, 'afunc1': HIDDEN_AFUNC, 'H1': POSITIVE_INT,
+    'W2dim': PAIR, 'W2nch': POSITIVE_INT, 'ds2': PAIR, 'afunc2': HIDDEN_AFUNC, 'H2': POSITIVE_INT,
+    'afunc3': HIDDEN_AFUNC, 'H3': POSITIVE_INT,
+    'withBias': BOOL,
+    'Wsigma': (is_number, 'a finite number of at least 0 and at most 1e30'),
+    'eta': (lambda value: is_number(value) and value > 0, 'a finite number above 0 and at most 1e30'),
+    'mu': (lambda value: is_number(value) and value < 1, 'a number of at least 0 and below 1'),
+    'batchsize': POSITIVE_INT,
+    'nepoch': integers(0, 10**9),
+    'interval': POSITIVE_INT,
+    'seed': SEED,
+    'checkpoint': file_named('.npz'), 'resume': BOOL, 'save': file_named('.npz'),
+}
+
+FIRST_RUN = {
+    'data': 'auto', 'NL': 50000, 'hidden': 'conv', 'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'afunc1': 'linear',
+    'H1': 1000, 'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'afunc2': 'linear', 'H2': 400, 'afunc3': 'linear',
+    'H3': 400, 'withBias': False, 'Wsigma': 0.1, 'eta': 0.5, 'mu': 0.8, 'batchsize': 100, 'nepoch': 50,
+    'interval': 10, 'seed': 0,
+}
+
+
+def from_command_line(doc, namespace, arguments):
+    """All hyperparameters: those of the script's namespace, with the arguments, name=value, in their place.
+
+    They are put back into the namespace once all of them are checked. Raises SettingError.
+    """
+    found = parse(doc, namespace, RULES, arguments)
+    if found['resume'] and not found['checkpoint']:
+        raise SettingError('resume = True: checkpoint must name the file to resume from')
+    if found['save'] and os.path.realpath(found['save']) == os.path.realpath(found['checkpoint'] or os.curdir):
+        raise SettingError('save = %r: must be another file than checkpoint' % found['save'])
+    namespace.update(found)
+    return found
+
+
+def settings_line(settings):
+    """The line of the log that says what was run: every hyperparameter that the article's first run had otherwise."""
+    differ = [typed(name, settings[name]) for name, value in FIRST_RUN.items() if settings[name] != value]
+    return '# settings: ' + (' '.join(differ) or 'none')

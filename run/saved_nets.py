@@ -1,0 +1,107 @@
+"""Trained nets in files.
+
+    SavedNet = saved_nets.load_net('NET.npz')        SavedNet.net.output(X), .mean, .K, .source, .settings
+"""
+import collections
+import importlib
+import inspect
+import json
+
+from theano_setup import theano
+import numpy as np
+
+import mlp_2layer
+import mlp_3layer
+import mlp_4layer
+import nnet
+from datasets.files import FileError
+from run import archive
+
+FORMAT = 2
+NETS = {2: mlp_2layer.Net, 3: mlp_3layer.Net, 4: mlp_4layer.Net}
+SavedNet = collections.namedtuple('SavedNet', 'net mean K source settings')
+
+
+class CannotBeSaved(FileError):
+    """A net that a file could not give back."""
+    status = 2
+
+
+def layer_of(description):
+    """The layer of a description, {'class': 'MODULE.NAME', 'arguments': its keywords}, with initial weights of its own."""
+    module, _, name = description['class'].rpartition('.')
+    cls = getattr(importlib.import_module(module), name)
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in description['arguments'].items()}
+    if 'rng' in inspect.signature(cls).parameters:
+        arguments['rng'] = np.random.RandomState(0)
+    return cls(**arguments)
+
+
+def describe_layer(n, layer):
+    """The description of the n-th layer; CannotBeSaved where it would not give the layer back."""
+    cls = type(layer)
+    where = 'layer %d = %s' % (n, ' '.join(repr(layer).split()))
+    if not hasattr(layer, 'arguments'):
+        raise CannotBeSaved('%s: cannot be saved: its class has no arguments(), the keywords it is built from' % where)
+    description = {'class': '%s.%s' % (cls.__module__, cls.__qualname__), 'arguments': layer.arguments()}
+    try:
+        again = layer_of(json.loads(json.dumps(description)))
+        found = type(again) is cls and repr(again) == repr(layer) and shapes(again) == shapes(layer)
+    except Exception as error:                          # whatever a class of one's own raises
+        raise CannotBeSaved('%s: cannot be saved: %s cannot be built from its arguments(): %s' % (
+            where, description['class'], error)) from None
+    if cls.__module__ == '__main__' or not found:
+        raise CannotBeSaved('%s: cannot be saved: %s and its arguments() would not give it back: must be a class of a module'
+                            % (where, description['class']))
+    return description
+
+
+def shapes(layer):
+    return [W.get_value(borrow=True).shape for W in layer.params]
+
+
+def describe(net):
+    """What a net is built from, for JSON. Raises CannotBeSaved, naming the layer, where it could not be built again."""
+    if getattr(type(net), 'output', None) is not nnet.Net.output:
+        raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net' % type(net).__name__)
+    return {'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
+
+
+def build(about):
+    """The net of a description, or of format 1, which knew two kinds of layers."""
+    descriptions = about['layers']
+    if about['format'] == 1:
+        descriptions = [{'class': 'convnet.ConvLayer' if 'Wnch' in words else 'nnet.FullLayer', 'arguments': words}
+                        for words in descriptions]
+    layers = [layer_of(description) for description in descriptions]
+    cls = NETS.get(len(layers))
+    if cls and type(layers[-1]) is nnet.FullLayer and layers[-1].afunc == 'softmax' and layers[-1].withBias:
+        return cls(*layers[:-1], layers[-1].H, np.random.RandomState(0))
+    return nnet.Net(*layers)
+
+
+def save_net(path, net, data, settings):
+    """Keeps a trained net with all it takes to use it: layers, parameters, the mean image. Raises FileError."""
+    about = dict(describe(net), K=data.K, source=data.source, settings=settings)
+    arrays = {'W%d' % n: W.get_value(borrow=True) for n, W in enumerate(net.params)}
+    archive.write(path, 'saved net', FORMAT, about, dict(arrays, mean=data.mean))
+
+
+def load_net(path):
+    """The SavedNet of a file that save_net wrote, or of a checkpoint.
+
+    net: of the class of mlp_2layer, mlp_3layer or mlp_4layer, or nnet.Net; mean: (Xnch, Xrow, Xcol), to be subtracted
+    from pixels / 255; K: number of classes; source: of the data it was trained on; settings: its hyperparameters.
+    The modules of its layers are imported. Raises FileError.
+    """
+    about, arrays = archive.read(path, ('saved net', 'checkpoint'), FORMAT)
+    try:
+        net = build(about)
+        for n, W in enumerate(net.params):
+            value = arrays['W%d' % n]
+            if value.shape != W.get_value(borrow=True).shape:
+                raise ValueError('W%d of shape %s' % (n, value.shape))
+            W.set_value(value.astype(theano.config.floatX))
+        return SavedNet(net, arrays['mean'], about['K'], about['source'], about['settings'])
+    except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+        raise FileError('%s: no net can be made of it: %s' % (path, error))
