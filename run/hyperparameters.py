@@ -41,6 +41,8 @@ def from_command_line(doc, namespace, arguments):
     They are put back into the namespace once all of them are checked. Raises SettingError.
     """
     found = parse(doc, namespace, RULES, arguments)
+    if found['batchsize'] > found['NL']:
+        raise SettingError('batchsize = %d: must be at most NL = %d' % (found['batchsize'], found['NL']))
     if found['resume'] and not found['checkpoint']:
         raise SettingError('resume = True: checkpoint must name the file to resume from')
     if found['save'] and os.path.realpath(found['save']) == os.path.realpath(found['checkpoint'] or os.curdir):
