@@ -54,7 +54,7 @@ class Net:
     """
 
     def __init__(self, *layers):
-        self.layers = layers
+        self.layers = list(layers)
         for n, layer in enumerate(layers, 1):
             a_layer('layer%d' % n, layer)
             if n > 1 and not fits(layer, layers[n - 2]):
