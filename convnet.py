@@ -4,7 +4,8 @@ import numpy as np
 from theano.tensor.nnet import conv2d
 from theano.tensor.signal.pool import pool_2d
 
-from nnet import AFUNC, FullLayer, initial_weights, one_of, positive_int
+import nnet
+from nnet import AFUNC, initial_weights, one_of, positive_int
 
 
 class ConvLayer:
@@ -68,7 +69,7 @@ def log_header(hidden):
     title = '### %d-layer' % (len(hidden) + 1)
     H = ['H: %d' % layer.H for layer in hidden] if len(hidden) == 1 else [
         'H%d: %d' % (n, layer.H) for n, layer in enumerate(hidden, 1)]
-    if kinds == {FullLayer}:
+    if kinds == {nnet.FullLayer}:
         return [title + ' MLP', '# D: %d %s' % (hidden[0].D, ' '.join(H))]
     lines = [title + (' convnet' if kinds == {ConvLayer} else '')]
     for n, layer in enumerate(hidden, 1):
@@ -77,7 +78,7 @@ def log_header(hidden):
             lines.append('# %sW%ddim: %s W%dnch: %d ds%d: %s %s' % (
                 'Xdim: %s Xnch: %d ' % ((layer.Xrow, layer.Xcol), layer.Xnch) if first else '',
                 n, (layer.Wrow, layer.Wcol), n, layer.Wnch, n, layer.ds, H[n - 1]))
-        elif type(layer) is FullLayer:
+        elif type(layer) is nnet.FullLayer:
             lines.append('# %s%s' % ('D: %d ' % layer.D if first else '', H[n - 1]))
         else:
             lines.append('# ' + ' '.join(repr(layer).split()))

@@ -52,6 +52,7 @@ seed = 0                 # of initial weights and order of examples: repeat with
 # files
 checkpoint = ''          # 'FILE.npz' keeps the state of the training after every epoch and when it is stopped
 resume = False           # True resumes from the checkpoint, where there is one, as if it had never been stopped
+change = ''              # what may be another then than it was: 'eta', 'mu', 'batchsize', joined by commas
 save = ''                # 'NET.npz' keeps the trained net: experiments/predict.py and pictures.py use it
 
 with script.ending():
@@ -72,17 +73,19 @@ with script.ending():
     dataset = mnist.load(data, NL)
     with script.named('softmax layer'):
         net = {1: mlp_2layer, 2: mlp_3layer, 3: mlp_4layer}[len(layers)].Net(*layers, dataset.K, rng)
-    if save or checkpoint:
-        saved_nets.describe(net)         # refuses a layer that a file could not give back
 
-    with checkpoints.Checkpoint(checkpoint, settings, dataset, resume) if checkpoint else contextlib.nullcontext() as kept:
+    with contextlib.ExitStack() as files:
+        if save:
+            files.enter_context(saved_nets.kept_at_end(save, net, dataset, settings))
+        kept = checkpoint and files.enter_context(
+            checkpoints.Checkpoint(checkpoint, settings, dataset, resume, change.split(',')))
         print('# data: %s' % dataset.source)
         print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__))
         print(hyperparameters.settings_line(settings), flush=True)
+        for line in kept.changes if kept else []:
+            print('# changed from ' + line)
         log = []                         # the lines printed, as training proceeds
         training.train(net, dataset, eta, mu, batchsize, nepoch, interval, random_stream(seed, 'order'), log, kept)
-    if save:
-        saved_nets.save_net(save, net, dataset, settings)
     if 'not MNIST' in dataset.source:
         print('# data: %s' % dataset.source)
     print('# threads: %s wall time: %.1f s' % (os.environ['OMP_NUM_THREADS'], time.time() - start), file=sys.stderr)

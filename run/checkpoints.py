@@ -11,7 +11,8 @@ import numpy as np
 
 from datasets.files import FileError, part_of
 from run import archive, saved_nets
-from run.hyperparameters import FILES
+from run.hyperparameters import CHANGEABLE, FILES
+from run.settings import typed
 try:
     import fcntl
 except ImportError:                              # not on Windows: there, two runs are not told apart
@@ -43,13 +44,14 @@ def is_due(epoch, nepoch, interval):
 class Checkpoint:
     """A file that keeps the state of a training, for one process at a time: in a with block it is this process's own.
 
-    settings: the hyperparameters that the training depends on; data: its Data. restore() takes a net and a State to
-    what the file has, if there is one, and save() replaces the file.
+    settings: the hyperparameters that the training depends on, of which those named in change may be others at a resume;
+    data: its Data. restore() takes a net and a State to what the file has, if there is one, and save() replaces the file.
+    changes: a line of text for each resume that changed something.
     Raises FileError where it is of another training, damaged, used by another process or not to be written.
     """
 
-    def __init__(self, path, settings, data, resume):
-        self.path, self.resume, self.data = path, resume, data
+    def __init__(self, path, settings, data, resume, change=()):
+        self.path, self.resume, self.data, self.may_change, self.changes = path, resume, data, change, []
         self.settings = dict({name: settings[name] for name in sorted(set(settings) - set(FILES))}, floatX=theano.config.floatX)
         self.fingerprint = fingerprint(data)
 
@@ -77,10 +79,17 @@ class Checkpoint:
             raise FileError('%s: was written by an earlier version, whose order of examples came from another stream of '
                             'random numbers: remove it to start anew' % self.path)
         there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
-        differ = ['%s = %r, not %r' % (name, value, self.settings.get(name)) for name, value in there.items()
-                  if name not in MAY_CHANGE and value != self.settings.get(name)]
-        if differ:
-            raise FileError('%s: is of another training: %s' % (self.path, ', '.join(differ)))
+        differ = [name for name, value in there.items() if name not in MAY_CHANGE and value != self.settings.get(name)]
+        refused = ['%s = %r, not %r' % (name, there[name], self.settings.get(name)) for name in differ
+                   if name not in self.may_change]
+        if refused:
+            raise FileError('%s: is of another training: %s (%s may be named in change=)' % (
+                self.path, ', '.join(refused), ', '.join(CHANGEABLE)))
+        if 'batchsize' in differ and about['minibatch']:
+            raise FileError('%s: was stopped within epoch %d: batchsize = %d can be changed between epochs only'
+                            % (self.path, about['epoch'], there['batchsize']))
+        self.changes = about['changes'] + [' '.join(['epoch %d:' % about['epoch']] + [
+            typed(name, self.settings[name]) for name in differ])] * bool(differ)
         if about['fingerprint'] != self.fingerprint:
             raise FileError('%s: is of a training on other data' % self.path)
         if about['versions'] != archive.versions():
@@ -121,7 +130,7 @@ class Checkpoint:
         values = [variable.get_value(borrow=True) for variable in state.variables]
         arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys, mean=self.data.mean)
         archive.write(self.path, 'checkpoint', FORMAT, dict(
-            self.net, settings=self.settings, fingerprint=self.fingerprint, K=self.data.K, source=self.data.source,
+            self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint, K=self.data.K, source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
             rng_state=[kind] + others), arrays)
 

@@ -5,7 +5,8 @@ from nnet import AFUNC
 from run.settings import BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_number, one_of, parse, typed
 
 HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-full', 'conv-full-full', 'full-full-full')
-FILES = 'checkpoint', 'resume', 'save'                   # what is kept, and not what is learnt
+FILES = 'checkpoint', 'resume', 'change', 'save'         # what is kept, and not what is learnt
+CHANGEABLE = 'eta', 'mu', 'batchsize'                    # at a resume, where change= names them
 
 HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
 RULES = {
@@ -24,7 +25,10 @@ RULES = {
     'nepoch': integers(0, 10**9),
     'interval': POSITIVE_INT,
     'seed': SEED,
-    'checkpoint': file_named('.npz'), 'resume': BOOL, 'save': file_named('.npz'),
+    'checkpoint': file_named('.npz'), 'resume': BOOL,
+    'change': (lambda value: value == '' or all(name in CHANGEABLE for name in value.split(',')),
+               "'' or names of " + ', '.join(CHANGEABLE)),
+    'save': file_named('.npz'),
 }
 
 FIRST_RUN = {

@@ -3,9 +3,12 @@
     SavedNet = saved_nets.load_net('NET.npz')        SavedNet.net.output(X), .mean, .K, .source, .settings
 """
 import collections
+import contextlib
 import importlib
 import inspect
 import json
+import os
+import sys
 
 from theano_setup import theano
 import numpy as np
@@ -16,6 +19,7 @@ import mlp_4layer
 import nnet
 from datasets.files import FileError
 from run import archive
+from run.signals import Stopped
 
 FORMAT = 2
 NETS = {2: mlp_2layer.Net, 3: mlp_3layer.Net, 4: mlp_4layer.Net}
@@ -62,7 +66,7 @@ def shapes(layer):
 
 def describe(net):
     """What a net is built from, for JSON. Raises CannotBeSaved, naming the layer, where it could not be built again."""
-    if getattr(type(net), 'output', None) is not nnet.Net.output:
+    if getattr(type(net).output, '__qualname__', '') != 'Net.output' or type(net).output.__module__ != 'nnet':
         raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net' % type(net).__name__)
     return {'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
 
@@ -78,6 +82,24 @@ def build(about):
     if cls and type(layers[-1]) is nnet.FullLayer and layers[-1].afunc == 'softmax' and layers[-1].withBias:
         return cls(*layers[:-1], layers[-1].H, np.random.RandomState(0))
     return nnet.Net(*layers)
+
+
+@contextlib.contextmanager
+def kept_at_end(path, net, data, settings):
+    """Saves the net where the block ends, or is stopped by a signal: then as far as it is trained.
+
+    Raises FileError before the block where the net could not be saved, or the file is there and is not a saved net.
+    """
+    describe(net)
+    if os.path.lexists(path):
+        archive.read(path, ('saved net',), FORMAT)
+    try:
+        yield
+    except Stopped:
+        save_net(path, net, data, settings)
+        print('# %s: has the net as far as it is trained' % path, file=sys.stderr)
+        raise
+    save_net(path, net, data, settings)
 
 
 def save_net(path, net, data, settings):
