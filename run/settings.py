@@ -48,7 +48,7 @@ def file_named(*suffixes):
     """'' or a file that could be written, with one of these suffixes."""
     def allowed(value):
         folder = os.path.dirname(os.path.abspath(value))
-        return isinstance(value, str) and (not value or value.lower().endswith(suffixes) and not os.path.isdir(value)
+        return isinstance(value, str) and '\0' not in value and (not value or value.lower().endswith(suffixes) and not os.path.isdir(value)
                                            and os.path.isdir(folder) and os.access(folder, os.W_OK))
     return allowed, "'' or a file FILE%s in a folder that exists and can be written" % ' or FILE'.join(suffixes)
 
