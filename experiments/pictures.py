@@ -132,7 +132,6 @@ def read_trials(path):
 
 def saved_net():
     """The net of net=FILE, or else one trained here and kept, as saving.load_net gives it."""
-    import theano_setup  # noqa: F401  before Theano
     from run import saving
     path = net or os.path.join(results, 'net.npz')
     if not os.path.exists(path):

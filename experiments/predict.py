@@ -100,8 +100,7 @@ def averages(new, old):
 def main(arguments):
     if len(arguments) < 2:
         stop('usage: python experiments/predict.py NET.npz PICTURE...')
-    import theano_setup  # noqa: F401
-    import theano
+    from theano_setup import theano
     import theano.tensor as T
     from run import saving
     try:

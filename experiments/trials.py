@@ -132,7 +132,6 @@ def full_settings(arguments):
 
     Ends the process with the script's own line where something is wrong.
     """
-    import theano_setup  # noqa: F401
     import mnist
     import training
     load, train = mnist.load, training.train

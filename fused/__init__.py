@@ -7,6 +7,5 @@ turns it off, optimizer_excluding=fused the parallel matrix products of dense.py
 the parallel gathering of minibatches of gather.py, too; without the import everything
 runs on stock Theano.
 """
-import theano_setup  # noqa: F401  before Theano, which it sets up
 from . import dense, gather, rewrite  # noqa: F401  (register themselves)
 from .conv_pool import ConvPool, ConvPoolGradW, ConvPoolGradX  # noqa: F401

@@ -6,7 +6,7 @@ rewrite.py puts them into graphs, after gradients have been taken.
 import os
 
 import numpy as np
-import theano
+from theano_setup import theano
 import theano.tensor as T
 from theano.tensor.nnet.abstract_conv import get_conv_output_shape
 from theano.tensor.signal.pool import Pool

@@ -6,7 +6,7 @@ columns, few for a BLAS. These Ops take their place, in C, on all cores.
 import os
 
 import numpy as np
-import theano
+from theano_setup import theano
 import theano.tensor as T
 from theano.compile import optdb
 from theano.gof.opt import copy_stack_trace, in2out, local_optimizer

@@ -5,7 +5,7 @@ core, while the others wait for the minibatch.
 """
 import os
 
-import theano
+from theano_setup import theano
 import theano.tensor as T
 from theano.compile import optdb
 from theano.gof.opt import copy_stack_trace, in2out, local_optimizer

@@ -10,7 +10,7 @@ Only where Y goes nowhere else. Everything else is left to stock Theano: other
 modes of pooling, strided, dilated, grouped or unshared convolution, other dtypes,
 feature maps that are used otherwise, gradients of gradients.
 """
-import theano
+from theano_setup import theano
 import theano.tensor as T
 from theano.compile import optdb
 from theano.gof.opt import copy_stack_trace, in2out, local_optimizer

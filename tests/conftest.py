@@ -23,8 +23,7 @@ if worker:                          # tests side by side: neither waits for the 
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore', DeprecationWarning)
-    import theano_setup  # noqa: F401  before any test imports Theano
-    import theano
+    from theano_setup import theano
 
 
 def amount(sample, whole):

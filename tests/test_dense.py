@@ -118,7 +118,8 @@ def test_gradients_agree_with_finite_differences(rng, float64):
 
 
 def test_the_same_bits_at_1_2_and_3_threads():
-    code = ('import theano_setup, hashlib, numpy as np, theano, theano.tensor as T\n'
+    code = ('from theano_setup import theano\n'
+            'import hashlib, numpy as np, theano.tensor as T\n'
             'from fused.dense import ParallelDot\n'
             'A, B = T.fmatrices(2); f = theano.function([A, B], ParallelDot()(A, B)); rng = np.random.RandomState(0)\n'
             'print(hashlib.sha256(b"".join(f(*(rng.normal(size=s).astype("float32") for s in ((m, k), (k, n)))).tobytes()\n'

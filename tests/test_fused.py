@@ -334,8 +334,8 @@ def test_several_ops_in_one_module(rng):
 
 
 SCRIPT = """
-import theano_setup
-import numpy, theano, theano.tensor as T
+from theano_setup import theano
+import numpy, theano.tensor as T
 import fused
 X, W = T.tensor4s(2)
 f = theano.function([X, W], fused.ConvPool('valid', True, (2, 2), (2, 2), (0, 0), False)(X, W))

@@ -118,7 +118,7 @@ def test_ctrl_c_is_heard_outside_of_minibatches(tmp_path, wait, line):
     assert run.returncode == 130 and re.search(line, err, re.M) and 'Traceback' not in err
 
 
-@pytest.mark.parametrize('module', ['numpy', 'theano.tensor', 'theano_setup'])
+@pytest.mark.parametrize('module', ['numpy', 'theano.tensor', 'theano_setup.environment'])
 def test_ctrl_c_while_importing_is_one_line(folder, module):
     run = subprocess.Popen([sys.executable, '-X', 'importtime', 'mnist_convnet.py', 'data=' + folder, 'NL=500'], cwd=ROOT,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)

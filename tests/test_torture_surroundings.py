@@ -51,9 +51,9 @@ def one_line(run, words, status=1):
 
 
 def set_up(before='', **environment):
-    """A finished process that imports theano_setup and nothing else."""
+    """A finished process that imports Theano and nothing else."""
     env = {**os.environ, **CLEAN, **environment}
-    return subprocess.run([sys.executable, '-c', 'import os; %simport theano_setup' % before], cwd=ROOT, timeout=300, stdout=subprocess.PIPE,
+    return subprocess.run([sys.executable, '-c', 'import os; %sfrom theano_setup import theano' % before], cwd=ROOT, timeout=300, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, universal_newlines=True,
                           env={name: value for name, value in env.items() if value is not None})
 
@@ -171,7 +171,7 @@ def test_the_lock_of_a_killed_process_is_not_waited_for_by_the_minute(tmp_path, 
     """Killed while it compiles. Its number may belong to another process by now, as in a container started anew."""
     flags = 'base_compiledir=%s' % tmp_path
     env = {**{name: value for name, value in os.environ.items() if name not in CLEAN}, 'THEANO_FLAGS': flags}
-    run = subprocess.Popen([sys.executable, '-c', 'import theano_setup'], cwd=ROOT, env=env, start_new_session=True)
+    run = subprocess.Popen([sys.executable, '-c', 'from theano_setup import theano'], cwd=ROOT, env=env, start_new_session=True)
     while not any(lock.stat().st_size for lock in tmp_path.glob('*/lock_dir/lock')):
         assert run.poll() is None
         time.sleep(0.01)

@@ -15,7 +15,7 @@ pytest.importorskip('parameterized')
 THEIRS = ['theano.tensor.signal.tests.test_pool', 'theano.tensor.nnet.tests.test_abstract_conv',
           'theano.tensor.tests.test_subtensor']
 SAMPLE = ['-k', 'max_pool_2d_2D']
-CODE = 'import sys; sys.path.insert(0, %r); import theano_setup, fused, pytest; sys.exit(pytest.main(sys.argv[1:]))' % ROOT
+CODE = 'import sys; sys.path.insert(0, %r); import fused, pytest; sys.exit(pytest.main(sys.argv[1:]))' % ROOT
 
 
 def outcomes(path, flags):

@@ -2,4 +2,4 @@ import sys
 
 from theano_setup import doctor
 
-sys.exit(min(doctor(), 1))
+sys.exit(min(doctor.examine(), 1))

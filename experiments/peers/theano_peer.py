@@ -5,9 +5,8 @@ import time
 from types import SimpleNamespace
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import theano_setup  # noqa: E402,F401  before Theano, which it sets up
+from theano_setup import theano  # noqa: E402
 import numpy as np  # noqa: E402
-import theano  # noqa: E402
 import theano.tensor as T  # noqa: E402
 
 stock_rewrites = set(theano.compile.optdb.__db__)

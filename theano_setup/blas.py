@@ -1,0 +1,47 @@
+"""The best BLAS at hand, as flags for the linker."""
+import contextlib
+import functools
+import glob
+import importlib
+import importlib.util
+import os
+import subprocess
+
+INSIDE_SCIPY = 'the one inside SciPy: '
+
+
+def links(ldflags, compiler):
+    """Does a shared library, which is what Theano makes of an Op, link with these flags?"""
+    command = [compiler, '-shared', '-fPIC', '-x', 'c++', '-', '-o', os.devnull] + ldflags.split()
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, input=b'', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def scipy_library():
+    """Path of the OpenBLAS that SciPy's wheel brings, or None."""
+    scipy_dir = importlib.util.find_spec('scipy').submodule_search_locations[0]
+    for pattern in '../scipy.libs/lib*openblas*.so', '.dylibs/lib*openblas*.dylib':
+        for path in glob.glob(os.path.join(glob.escape(scipy_dir), pattern)):
+            return os.path.realpath(path)
+
+
+@functools.lru_cache(maxsize=None)
+def find(compiler):
+    """(linker flags, description) of SciPy's BLAS, else the system's, else none; None if nothing at all links."""
+    path = scipy_library()
+    if path:
+        folder, name = os.path.split(path)
+        flags = '-l' + os.path.splitext(name)[0][len('lib'):]
+        if len(path.split()) > 1 or set(path) & set(',\'"#\\'):
+            # Theano cannot carry such a path in its flags: let the compiler find the file by its
+            # environment, and the loader by its being loaded already.
+            os.environ['LIBRARY_PATH'] = folder + os.pathsep + os.environ.get('LIBRARY_PATH', '')
+            importlib.import_module('scipy.linalg')
+        else:
+            flags = '-L%s %s' % (folder, flags)             # Theano adds the rpath to every -L
+        if links(flags, compiler):
+            return flags, INSIDE_SCIPY + path
+    for flags in '-lopenblas', '-lblas', '':
+        if links(flags, compiler):
+            return flags, "the system's: " + flags if flags else 'none: through NumPy, slower'
+    return None
