@@ -16,7 +16,7 @@ test: .venv/test
 	@.venv/bin/python -m pytest -q -n auto --dist loadgroup tests $(ARGS)
 
 torture: .venv/test
-	@TORTURE=1 .venv/bin/python -m pytest -q tests/test_torture_*.py tests/test_saving.py tests/test_trials.py $(ARGS)
+	@TORTURE=1 .venv/bin/python -m pytest -q tests/test_torture_*.py tests/test_idx.py tests/test_folders.py tests/test_download.py tests/test_saving.py tests/test_trials.py $(ARGS)
 
 fuzz: setup
 	@$(PIP) atheris==2.3.0

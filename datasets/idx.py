@@ -2,7 +2,6 @@
 import hashlib
 import math
 import os
-import re
 import stat
 import struct
 import zlib
@@ -12,18 +11,19 @@ import numpy as np
 from datasets.files import one_line
 
 LARGEST = 2**31                                 # bytes in a file, unpacked
+DTYPES = {0x08: np.dtype('uint8'), 0x0c: np.dtype('>i4')}
 
 
-class DataError(Exception):
+class DataError(ValueError):
+    """Data that is not there or not right: one line that names the file, or the array, and what is wrong."""
     status = 2
-    """Data that is not there or not right: one line that names the file and what is wrong."""
 
     def __init__(self, line):
         super().__init__(one_line(line))
 
 
 def read_idx(path, sha256=None, header_only=False):
-    """The array of unsigned bytes in an IDX file, packed (.gz) or not; its shape if header_only. Raises DataError.
+    """The array in an IDX file, uint8 or int32, packed (.gz) or not; its shape if header_only. Raises DataError.
 
     With sha256, the unpacked bytes must have this hash. Memory is taken for bytes that are there, not for
     those the header promises.
@@ -38,16 +38,18 @@ def read_idx(path, sha256=None, header_only=False):
             head = content.read(4)
             if len(head) < 4 or head[:2] != b'\0\0':
                 raise DataError('%s: not an IDX file: it begins with %r' % (path, head))
-            if head[2] != 8 or not 1 <= head[3] <= 4:
-                raise DataError('%s: IDX of type 0x%02x with %d dimensions: must be 0x08 (unsigned bytes) with 1 to 4'
-                                % (path, head[2], head[3]))
+            if head[2] not in DTYPES or not 1 <= head[3] <= 4:
+                raise DataError('%s: IDX of type 0x%02x with %d dimensions: must be 0x08 (unsigned bytes) or 0x0c '
+                                '(32-bit integers) with 1 to 4' % (path, head[2], head[3]))
+            dtype = DTYPES[head[2]]
             dims = content.read(4 * head[3])
             if len(dims) < 4 * head[3]:
                 raise DataError('%s: ends within its header' % path)
             shape = struct.unpack('>%dI' % head[3], dims)
-            size = math.prod(shape)
+            size = math.prod(shape) * dtype.itemsize
             if not 1 <= size <= LARGEST:
-                raise DataError('%s: header says %s: must be 1 to %d bytes' % (path, ' x '.join(map(str, shape)), LARGEST))
+                raise DataError('%s: header says %s: must be 1 to %d bytes'
+                                % (path, ' x '.join(map(str, shape)), LARGEST))
             # Digits pack to a fifth, labels to half; what would unpack to gigabytes from little is a bomb.
             most = max(2**26, 16 * before.st_size) if packed else before.st_size
             if size > most:
@@ -76,7 +78,7 @@ def read_idx(path, sha256=None, header_only=False):
         found = hashed.hexdigest()
         if found != sha256:
             raise DataError('%s: not the MNIST file: SHA-256 is %s, must be %s' % (path, found, sha256))
-    return np.frombuffer(body, np.uint8).reshape(shape)
+    return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder('='), copy=False)
 
 
 def without_waiting(path, flags):
@@ -108,42 +110,3 @@ class Unpacked:
             self.packed = self.member.unused_data or self.member.unconsumed_tail
             found += chunk
         return found
-
-
-def idx_folder(folder):
-    """Paths of the four IDX files of a folder, named as MNIST's: train-images*, train-labels*, t10k-images*, ..."""
-    if not isinstance(folder, (str, os.PathLike)):
-        raise DataError('data = %.200r: must be the name of a data set or a folder' % (folder,))
-    try:
-        names = sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError, ValueError):         # ValueError: a zero byte in the name
-        raise DataError("data = %.200r: must be 'auto', 'mnist', 'drawn' or a folder of IDX files" % (folder,))
-    except OSError as error:
-        raise DataError('%.200s: %s' % (folder, error.strerror))
-    paths = []
-    for stem in ('train-images', 'train-labels', 't10k-images', 't10k-labels'):
-        found = [name for name in names if re.fullmatch(stem + r'[-.]idx\d-ubyte(\.gz)?', name)]
-        if not found:
-            raise DataError('%s: has no %s-idx?-ubyte or .gz of it' % (folder, stem))
-        paths.append(os.path.join(folder, found[0]))
-    return paths
-
-
-def check_shapes(shapes, source, NL):
-    """DataError unless images and labels of the training file, then of the test file, fit together."""
-    X, t, XT, tT = shapes
-    for A, labels, name in ((X, t, 'train'), (XT, tT, 't10k')):
-        if len(A) not in (3, 4) or len(labels) != 1:
-            raise DataError('%s: %s images have %d dimensions, labels %d: must be 3 or 4, and 1'
-                            % (source, name, len(A), len(labels)))
-        if A[0] != labels[0]:
-            raise DataError('%s: %d %s images, but %d labels' % (source, A[0], name, labels[0]))
-    X, XT = (A[:1] + (1,) * (4 - len(A)) + A[1:] for A in (X, XT))
-    if X[1:] != XT[1:]:
-        raise DataError('%s: train images are %s, t10k images %s' % (source, X[1:], XT[1:]))
-    NV = X[0] // 6
-    if NV == 0:
-        raise DataError('%s: %d train images: must be at least 6, the last sixth of which validates' % (source, X[0]))
-    if NL > X[0] - NV:
-        raise DataError('NL = %d: %s has %d examples to train (%d less %d to validate)'
-                        % (NL, source, X[0] - NV, X[0], NV))

@@ -24,6 +24,8 @@ sys.path[:0] = [ROOT, HERE]
 from run import settings as hyperparameters  # noqa: E402
 import logs  # noqa: E402
 import mnist  # noqa: E402
+from datasets import folders  # noqa: E402
+from datasets.idx import read_idx  # noqa: E402
 from run.settings import stop  # noqa: E402
 from runs import ARTICLE, GROUPS, RUNS  # noqa: E402
 
@@ -138,7 +140,7 @@ def saved_net():
         print('# training a net for 5 epochs, to be kept in %s' % path, file=sys.stderr, flush=True)
         arguments = ['data=' + data, 'nepoch=5', 'ds1=(4,4)', 'save=' + path]
         if data not in ('auto', 'mnist', 'drawn'):           # a folder may have fewer than 50000 examples to train
-            N = mnist.read_idx(mnist.idx_folder(data)[0], header_only=True)[0]
+            N = read_idx(folders.find(data)[0], header_only=True)[0]
             arguments.append('NL=%d' % min(N - N // 6, 50000))
         script = os.path.join(ROOT, 'mnist_convnet.py')
         run = subprocess.run([sys.executable, script] + arguments, stdout=subprocess.DEVNULL)

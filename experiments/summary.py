@@ -149,7 +149,7 @@ def write(results):
 
     RESULTS.md of experiments/results, which readers look for first, comes to lie beside that folder.
     """
-    from run.saving import write_whole
+    from datasets.files import write_whole
     trials = read(results)
     place = HERE if os.path.abspath(results) == os.path.join(HERE, 'results') else results
     write_whole(os.path.join(place, 'RESULTS.md'), results_md(trials).encode())

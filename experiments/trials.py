@@ -224,7 +224,7 @@ class Progress:
 
 def run_all(client, missing, wanted, progress, task=run_trial):
     """Runs the missing trials, and writes each one's log as it comes in; returns lines on those that failed."""
-    from run.saving import write_whole
+    from datasets.files import write_whole
     finished, failures = queue.Queue(), []
     share = threads or max(1, cores() // workers)
     futures = {}

@@ -46,14 +46,15 @@ def float64():
 @pytest.fixture(scope='session')
 def real_mnist():
     """Skips the test, saying so, where MNIST is not at hand."""
+    from datasets import download
     import mnist
-    mirrors, mnist.MIRRORS = mnist.MIRRORS, []
+    mirrors, download.MIRRORS = download.MIRRORS, []
     try:
         return mnist.load('mnist')
     except mnist.DataError as error:
         pytest.skip('MNIST is not at hand: %s' % error)
     finally:
-        mnist.MIRRORS = mirrors
+        download.MIRRORS = mirrors
 
 
 def run_script(*arguments, script='mnist_convnet.py', timeout=300, **environment):

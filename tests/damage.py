@@ -20,14 +20,10 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from datasets import idx  # noqa: E402
+from helpers_data import idx_bytes  # noqa: E402
 
 ABSURD = [0, 1, 2, 255, 2**16, 2**24 + 1, 2**31 - 1, 2**31, 2**32 - 1]          # sizes for headers
 PAGE = b'<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>Not Found</body></html>\n'
-
-
-def idx_bytes(array):
-    """The bytes of an IDX file of an array of unsigned bytes."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack('>%dI' % array.ndim, *array.shape) + array.tobytes()
 
 
 # ---- what is right, told without the reader

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from conftest import ROOT, run_script
-from test_mnist import arrays, write_folder
+from helpers_data import arrays, write_folder
 
 sys.path.insert(0, os.path.join(ROOT, 'experiments'))
 import logs  # noqa: E402

@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 from conftest import ROOT, run_script
-from test_mnist import arrays, write_folder
+from helpers_data import arrays, write_folder
 
 
 @pytest.fixture(scope='module')

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, run_script
 from legible import pictures_on, title
 from test_mlp import HIDDEN, net_of
-from test_mnist import arrays, write_folder
+from helpers_data import arrays, write_folder
 import mnist
 import naive
 from convnet import ConvLayer

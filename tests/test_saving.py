@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,7 @@ from run import saving
 from conftest import ROOT, amount, run_script
 from convnet import ConvLayer
 from nnet import FullLayer
-from test_mnist import arrays, write_folder
+from helpers_data import arrays, write_folder
 
 
 @pytest.fixture(scope='module')
@@ -241,18 +240,6 @@ def test_a_full_disk_leaves_the_previous_checkpoint(folder, small_disk, tmp_path
         run = run_script(*arguments(folder, path, 100000, *more))
         one_line(run, 1, 'a.npz: cannot be written: No space left on device')
         assert contents(path) == before and sorted(os.listdir(str(small_disk))) == ['a.npz', 'filler']
-
-
-def test_a_file_that_may_not_grow_leaves_the_previous_one(tmp_path):
-    path = str(tmp_path / 'a')
-    saving.write_whole(path, b'before')
-    code = 'import sys; sys.path.insert(0, %r); from run import saving; saving.write_whole(%r, bytes(1 << 22))' % (ROOT, path)
-    run = subprocess.run([sys.executable, '-c', code], stderr=subprocess.PIPE, universal_newlines=True,
-                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 21, 1 << 21)))
-    assert run.returncode != 0 and 'saving.SavingError: %s: cannot be written: File too large' % path in run.stderr
-    assert os.listdir(str(tmp_path)) == ['a']
-    with open(path, 'rb') as file:
-        assert file.read() == b'before'
 
 
 def test_diverging_runs_keep_the_last_good_checkpoint(folder, tmp_path):

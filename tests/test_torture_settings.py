@@ -4,7 +4,7 @@ import time
 import pytest
 
 from conftest import amount, run_script
-from test_mnist import arrays, write_folder
+from helpers_data import arrays, write_folder
 
 
 @pytest.fixture(scope='module')

@@ -1,24 +1,17 @@
 """Bad surroundings: compilers, folders, disks, locks, streams, locales. The script runs, or says in one line why not."""
-import gzip
-import hashlib
-import http.server
 import os
 import re
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
-import threading
 import time
 
 import pexpect
 import pytest
 
-import mnist
 from conftest import ROOT, amount, run_script
-from damage import idx_bytes
-from test_mnist import arrays, write_folder
+from helpers_data import arrays, write_folder
 
 JAPANESE = '手書き 数字'
 SMALL = ['NL=500', 'W1nch=4', 'nepoch=1', 'interval=1']
@@ -248,137 +241,3 @@ def test_checkout_python_and_compile_folder_with_spaces_and_japanese(tmp_path, f
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert log_of(run) == log
     assert list((tmp_path / 'my コンパイル').glob('*/tmp*/*.so'))
-
-
-# ---- downloads
-
-class Mirror(http.server.BaseHTTPRequestHandler):
-    """Serves server.files, slowly, and counts."""
-
-    def do_GET(self):
-        name = self.path.strip('/')
-        self.server.asked.append(name)
-        body = self.server.files[name]
-        self.send_response(200)
-        self.send_header('Content-Length', str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:100])
-        time.sleep(self.server.pause)
-        self.wfile.write(body[100:])
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(params=amount(['small'], ['small', 'real']))
-def mirror(request, tmp_path, monkeypatch):
-    """A local mirror of MNIST, or of a small data set that passes for it; (server, code that loads it from there)."""
-    names = list(mnist.MNIST)
-    if request.param == 'real':
-        request.getfixturevalue('real_mnist')
-        contents = [mnist.read_idx(mnist.mnist_file(name)) for name in names]
-    else:
-        contents = arrays((28, 28), K=10)
-    contents = [idx_bytes(array) for array in contents]
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Mirror)
-    server.daemon_threads, server.asked, server.pause = True, [], 0.3
-    server.files = {name + '.gz': gzip.compress(content) for name, content in zip(names, contents)}
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.delenv('MNIST_DIR', raising=False)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-    yield server, 'import mnist; mnist.MNIST = %r; mnist.MIRRORS = [%r]; print(len(mnist.load("mnist", NL=50).tT))' % (
-        {name: hashlib.sha256(content).hexdigest() for name, content in zip(names, contents)},
-        'http://127.0.0.1:%d/' % server.server_port)
-    server.shutdown()
-    server.server_close()
-
-
-def start(code):
-    return subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            universal_newlines=True)
-
-
-def finish(process, server):
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0 and out == '%d\n' % (len(gzip.decompress(server.files['t10k-labels-idx1-ubyte.gz'])) - 8), err
-    return err
-
-
-def cached(server):
-    names = sorted(os.listdir(mnist.cache_folder()))
-    for name in names:
-        with open(os.path.join(mnist.cache_folder(), name), 'rb') as file:
-            assert file.read() == server.files[name]
-    return names
-
-
-def test_eight_processes_download_once(mirror):
-    server, code = mirror
-    processes = [start(code) for _ in range(8)]
-    downloads = [finish(process, server).count('# downloading') for process in processes]
-    assert sum(downloads) == 4 and sorted(server.asked) == sorted(server.files) == cached(server)
-
-
-@pytest.mark.parametrize('fcntl', ['there', 'not there'])
-def test_a_download_that_was_killed_leaves_nothing_behind(mirror, fcntl):
-    server, code = mirror
-    code = ('import sys; sys.modules["fcntl"] = None; ' if fcntl == 'not there' else '') + code
-    server.pause = 60
-    process = start(code)
-    while not server.asked:
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
-    part = os.path.join(mnist.cache_folder(), 'abc.part.gz')            # as of one that was killed while it wrote
-    with open(part, 'wb') as file:
-        file.write(b'half')
-    server.pause, begun = 0, time.monotonic()
-    finish(start(code), server)
-    assert time.monotonic() - begun < 20
-    if fcntl == 'not there':
-        os.remove(part)                                                 # it might be somebody's
-    assert cached(server) == sorted(server.files)
-
-
-def test_a_cache_that_cannot_be_written_is_said_once(mirror, monkeypatch):
-    server, code = mirror
-    monkeypatch.setenv('XDG_CACHE_HOME', '/proc/nowhere')
-    process = start(code)
-    out, err = process.communicate()
-    assert process.returncode == 1 and 'nothing can be downloaded to /proc/nowhere/mnist-idx: No such file' in err
-    assert server.asked == []
-
-
-def test_a_certificate_of_ones_own_is_not_accepted(tmp_path, monkeypatch):
-    """A server that says it is the mirror, but whom nobody vouches for, is not even asked for a file."""
-    if not shutil.which('openssl'):
-        pytest.skip('needs openssl to make a certificate')
-    both = str(tmp_path / 'both.pem')
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-                    '-addext', 'subjectAltName=DNS:localhost', '-keyout', both, '-out', str(tmp_path / 'cert.pem')],
-                   check=True, stderr=subprocess.DEVNULL)
-    with open(both, 'a') as file:
-        file.write((tmp_path / 'cert.pem').read_text())
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Mirror)
-    server.asked, server.pause, server.files = [], 0, dict.fromkeys((name + '.gz' for name in mnist.MNIST), b'')
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *_: None
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.delenv('MNIST_DIR', raising=False)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-    monkeypatch.setattr(mnist, 'MIRRORS', ['https://localhost:%d/' % server.server_port])
-    with pytest.raises(mnist.NotThere, match='(?i)certificate.verify.failed'):
-        mnist.load('mnist')
-    server.shutdown()
-    server.server_close()
-    assert server.asked == []
-
-
-def test_no_home_for_the_cache_is_said(monkeypatch):
-    monkeypatch.delenv('MNIST_DIR', raising=False)
-    monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
-    monkeypatch.setattr(os.path, 'expanduser', lambda path: path)
-    with pytest.raises(mnist.NotThere, match='no home folder: set HOME, XDG_CACHE_HOME or MNIST_DIR'):
-        mnist.load('mnist')

@@ -16,7 +16,7 @@ import pytest
 import scipy.stats
 
 from conftest import ROOT, amount, run_script
-from test_mnist import arrays, write_folder
+from helpers_data import arrays, write_folder
 
 pytest.importorskip('distributed')
 pytestmark = pytest.mark.xdist_group('trials')      # its workers' compile folders are for one driver at a time

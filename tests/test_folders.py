@@ -1,45 +1,19 @@
-"""Bad data: one line with the file's name, at once and without much memory; never a traceback, never accepted."""
-import gzip
-import json
+"""Files found in a folder; whatever is wrong with one is a line that names it, at once."""
 import os
 import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 
 import numpy as np
 import pytest
 
-from datasets import idx
-import mnist
 from conftest import amount, run_script
-from damage import bomb, idx_bytes, parse, unpack
-from test_mnist import arrays, write_folder
+from datasets import idx
+from helpers_data import arrays, idx_bytes, write_folder
+import mnist
 
 NAME = 'train-images-idx3-ubyte'
-
-
-def test_damaged_files_are_refused_at_once_without_much_memory(tmp_path):
-    """The reader has a process to itself, so that its memory can be told. See damage.py, which judges by itself."""
-    count, bomb = amount((1000, 2**27), (10000, 2**33))
-    run = subprocess.run([sys.executable, os.path.join(os.path.dirname(__file__), 'damage.py'), str(tmp_path), str(count),
-                          '1', str(bomb)], stdout=subprocess.PIPE, check=True)
-    seen = json.loads(run.stdout.decode())
-    assert seen['number of bad'] == 0, seen['bad']
-    assert seen['damaged'] == count and len(seen['kinds']) == 16 and seen['right'] > 0
-    assert seen['slowest'] < 2 and seen['megabytes'] < 200, seen
-
-
-def test_the_judge_itself():
-    content = idx_bytes(np.arange(24, dtype='uint8').reshape(2, 3, 4))
-    assert parse(content) == ((2, 3, 4), bytes(range(24))) and parse(content + b'0') is parse(content[:-1]) is None
-    for level in range(10):
-        packed = gzip.compress(content, level)
-        assert unpack(packed) == content and unpack(packed + packed) == content + content
-        assert all(unpack(damaged) is None for damaged in (packed[:-1], packed + b'\0', packed[:-8] + bytes(8), b''))
-    assert unpack(bomb(content, 2**22)) == gzip.decompress(bomb(content, 2**22)) == content + bytes(2**22)
 
 
 @pytest.fixture
@@ -122,28 +96,6 @@ def test_no_permission_is_named():
         os.chmod(folder, 0o755)
 
 
-@pytest.mark.parametrize('change', ['a pixel', 'longer', 'shorter'])
-def test_a_file_that_changes_while_it_is_read(folder, monkeypatch, change):
-    """Somebody writes to the file between its header and its pixels."""
-    path = os.path.join(folder, NAME)
-    os.utime(path, (1, 1))                              # not just written: clocks of file systems tick slowly
-
-    class Math:
-        @staticmethod
-        def prod(shape):
-            with open(path, 'r+b') as file:
-                if change == 'a pixel':
-                    file.seek(20)
-                    file.write(b'!')
-                else:
-                    file.truncate(os.path.getsize(path) + (1 if change == 'longer' else -1))
-            return int(np.prod(shape))
-    monkeypatch.setattr(idx, 'math', Math)
-    with pytest.raises(mnist.DataError) as error:
-        idx.read_idx(path)
-    assert str(error.value).startswith(path + ': ')
-
-
 def test_counts_that_differ_are_seen_before_gigabytes_are_read(folder, monkeypatch):
     """The headers tell: no body is read."""
     with open(os.path.join(folder, 'train-labels-idx1-ubyte'), 'wb') as file:
@@ -167,27 +119,6 @@ def test_names_with_line_feeds_stay_one_line(folder):
     odd = os.path.join(folder, 'a\nb \x1b[31m')
     os.mkdir(odd)
     assert '\\n' in refusal(odd) and '\x1b' not in refusal(odd)
-
-
-@pytest.mark.parametrize('arguments, words', [
-    (dict(data=None), 'data = None: '), (dict(data=5), 'data = 5: '), (dict(data=b'mnist'), "data = b'mnist': "),
-    (dict(data=''), "data = '': "), (dict(data='a\0b'), "data = 'a\\x00b': "), (dict(data='x' * 5000), 'xxx'),
-    (dict(data=['mnist']), 'data = ['), (dict(data=np.zeros(3)), 'data = array('),
-    (dict(NL=0), 'NL = 0: '), (dict(NL=-1), 'NL = -1: '), (dict(NL=2.5), 'NL = 2.5: '), (dict(NL='50'), "NL = '50': "),
-    (dict(NL=True), 'NL = True: '), (dict(NL=float('nan')), 'NL = nan: '), (dict(NL=None), 'NL = None: '),
-    (dict(NL=10**20), 'NL = 100000000000000000000: '), (dict(seed=-1), 'seed = -1: '), (dict(seed=2**32), 'seed = 42949'),
-    (dict(seed='0'), "seed = '0': "),
-])
-def test_wrong_arguments_of_load_are_named(folder, arguments, words):
-    with pytest.raises(mnist.DataError) as error:
-        mnist.load(**{**dict(data=folder, NL=50), **arguments})
-    assert str(error.value).startswith(words) and len(str(error.value)) < 500
-
-
-def test_numpy_integers_and_paths_will_do(tmp_path):
-    folder = write_folder(tmp_path, *arrays())
-    data = mnist.load(tmp_path, NL=np.int16(50))
-    assert data.source == folder and data.XL.shape == (50, 1, 5, 7)
 
 
 @pytest.mark.parametrize('spoil', ['page', 'fifo'] + amount([], ['truncated', 'loop', 'empty', 'folder', 'bomb']))
