@@ -1,4 +1,4 @@
-"""What every net shares: fully connected layer, activation functions, cost, error rate, momentum SGD, streams of random numbers."""
+"""What every net shares: fully connected layer, activation functions, cost, errors, momentum SGD, random numbers."""
 import hashlib
 import inspect
 import numbers
@@ -43,7 +43,8 @@ class FullLayer:
         return dict(D=self.D, H=self.H, afunc=self.afunc, withBias=self.withBias)
 
     def __repr__(self):
-        return '%s(D %d -> H %d, %s%s)' % (type(self).__name__, self.D, self.H, self.afunc, '' if self.withBias else ', no bias')
+        return '%s(D %d -> H %d, %s%s)' % (type(self).__name__, self.D, self.H, self.afunc,
+                                           '' if self.withBias else ', no bias')
 
 
 class Net:
@@ -58,7 +59,8 @@ class Net:
         for n, layer in enumerate(layers, 1):
             a_layer('layer%d' % n, layer)
             if n > 1 and not fits(layer, layers[n - 2]):
-                raise ValueError('layer%d = %r does not take what layer%d = %r gives' % (n, layer, n - 1, layers[n - 2]))
+                raise ValueError('layer%d = %r does not take what layer%d = %r gives' % (
+                    n, layer, n - 1, layers[n - 2]))
         self.params = [W for layer in layers for W in layer.params]
 
     def output(self, X, training=False):
@@ -81,7 +83,7 @@ class Net:
 
     def log_header(self):
         """The lines of the log that describe the net."""
-        return ['### %d-layer net' % len(self.layers)] + ['# %s' % ' '.join(repr(layer).split()) for layer in self.layers]
+        return ['### %d-layer net' % len(self.layers)] + ['# ' + ' '.join(repr(layer).split()) for layer in self.layers]
 
     def __repr__(self):
         return '%d-layer net\n' % len(self.layers) + '\n'.join('  %d: %r' % item for item in enumerate(self.layers, 1))

@@ -23,7 +23,7 @@ MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are kno
 
 
 class State:
-    """All that a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
+    """What a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
 
     epoch, minibatch: so many minibatches of this epoch are done; rng_state: of rng before this epoch.
     """
@@ -44,15 +44,17 @@ def is_due(epoch, nepoch, interval):
 class Checkpoint:
     """A file that keeps the state of a training, for one process at a time: in a with block it is this process's own.
 
-    settings: the hyperparameters that the training depends on, of which those named in change may be others at a resume;
-    data: its Data. restore() takes a net and a State to what the file has, if there is one, and save() replaces the file.
+    settings: the hyperparameters that the training depends on, of which those named in change may be others at a
+    resume; data: its Data. restore() takes a net and a State to what the file has, if there is one, and save() replaces
+    the file.
     changes: a line of text for each resume that changed something.
     Raises FileError where it is of another training, damaged, used by another process or not to be written.
     """
 
     def __init__(self, path, settings, data, resume, change=()):
         self.path, self.resume, self.data, self.may_change, self.changes = path, resume, data, change, []
-        self.settings = dict({name: settings[name] for name in sorted(set(settings) - set(FILES))}, floatX=theano.config.floatX)
+        self.settings = {name: settings[name] for name in sorted(set(settings) - set(FILES))}
+        self.settings['floatX'] = theano.config.floatX
         self.fingerprint = fingerprint(data)
 
     def __enter__(self):
@@ -63,7 +65,8 @@ class Checkpoint:
                 os.unlink(part)
             if os.path.lexists(self.path):
                 if not self.resume:
-                    raise FileError('%s: is there already: resume=True resumes from it; remove it to start anew' % self.path)
+                    raise FileError('%s: is there already: resume=True resumes from it; remove it to start anew'
+                                    % self.path)
                 self.loaded = self.load()
             return self
         except BaseException:
@@ -76,8 +79,8 @@ class Checkpoint:
     def load(self):
         about, arrays = archive.read(self.path, ('checkpoint',), FORMAT)
         if about['format'] < FORMAT:
-            raise FileError('%s: was written by an earlier version, whose order of examples came from another stream of '
-                            'random numbers: remove it to start anew' % self.path)
+            raise FileError('%s: was written by an earlier version, whose order of examples came from another stream '
+                            'of random numbers: remove it to start anew' % self.path)
         there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
         differ = [name for name, value in there.items() if name not in MAY_CHANGE and value != self.settings.get(name)]
         refused = ['%s = %r, not %r' % (name, there[name], self.settings.get(name)) for name in differ
@@ -98,7 +101,7 @@ class Checkpoint:
         return about, arrays
 
     def restore(self, net, state, nepoch, interval):
-        """Takes a state to where the file has it; returns the lines of the log so far, as nepoch and interval have them.
+        """Takes a state to where the file has it; returns the log so far, as it would be with this nepoch and interval.
 
         Raises FileError where it is of another net, or the net is one that a file could not give back.
         """
@@ -123,7 +126,8 @@ class Checkpoint:
         if not set(due) <= set(lines):
             print('# %s: the errors after epochs %s were not computed' % (
                 self.path, ', '.join(epoch for epoch in due if epoch not in lines)), file=sys.stderr)
-        return [line for line in about['log'] if line.startswith('#')] + [lines[epoch] for epoch in due if epoch in lines]
+        header = [line for line in about['log'] if line.startswith('#')]
+        return header + [lines[epoch] for epoch in due if epoch in lines]
 
     def save(self, net, state):
         kind, keys, *others = state.rng_state

@@ -2,7 +2,8 @@
 import os
 
 from nnet import AFUNC
-from run.settings import BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_number, one_of, parse, typed
+from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_number, one_of, parse,
+                          typed)
 
 HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-full', 'conv-full-full', 'full-full-full')
 FILES = 'checkpoint', 'resume', 'change', 'save'         # what is kept, and not what is learnt
@@ -10,8 +11,8 @@ CHANGEABLE = 'eta', 'mu', 'batchsize'                    # at a resume, where ch
 
 HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
 RULES = {
-    'data': (lambda value: value in ('auto', 'mnist', 'drawn') or isinstance(value, str) and os.path.isdir(value),
-             "'auto', 'mnist', 'drawn' or a folder of IDX files"),
+    'data': (lambda value: isinstance(value, str) and (value in ('auto', 'mnist', 'drawn') or os.path.isdir(
+        value if os.path.isdir(value) else os.path.dirname(value))), "'auto', 'mnist', 'drawn' or a folder of IDX files"),
     'NL': POSITIVE_INT,
     'hidden': one_of(*HIDDEN),
     'W1dim': PAIR, 'W1nch': POSITIVE_INT, 'ds1': PAIR, 'afunc1': HIDDEN_AFUNC, 'H1': POSITIVE_INT,

@@ -32,10 +32,11 @@ class CannotBeSaved(FileError):
 
 
 def layer_of(description):
-    """The layer of a description, {'class': 'MODULE.NAME', 'arguments': its keywords}, with initial weights of its own."""
+    """The layer of a description, {'class': 'MODULE.NAME', 'arguments': its keywords}, with initial weights."""
     module, _, name = description['class'].rpartition('.')
     cls = getattr(importlib.import_module(module), name)
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in description['arguments'].items()}
+    arguments = {key: tuple(value) if isinstance(value, list) else value
+                 for key, value in description['arguments'].items()}
     if 'rng' in inspect.signature(cls).parameters:
         arguments['rng'] = np.random.RandomState(0)
     return cls(**arguments)
@@ -55,8 +56,8 @@ def describe_layer(n, layer):
         raise CannotBeSaved('%s: cannot be saved: %s cannot be built from its arguments(): %s' % (
             where, description['class'], error)) from None
     if cls.__module__ == '__main__' or not found:
-        raise CannotBeSaved('%s: cannot be saved: %s and its arguments() would not give it back: must be a class of a module'
-                            % (where, description['class']))
+        raise CannotBeSaved('%s: cannot be saved: %s and its arguments() would not give it back: must be a class of '
+                            'a module' % (where, description['class']))
     return description
 
 
@@ -67,7 +68,8 @@ def shapes(layer):
 def describe(net):
     """What a net is built from, for JSON. Raises CannotBeSaved, naming the layer, where it could not be built again."""
     if getattr(type(net).output, '__qualname__', '') != 'Net.output' or type(net).output.__module__ != 'nnet':
-        raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net' % type(net).__name__)
+        raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net'
+                            % type(net).__name__)
     return {'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
 
 

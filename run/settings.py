@@ -48,8 +48,9 @@ def file_named(*suffixes):
     """'' or a file that could be written, with one of these suffixes."""
     def allowed(value):
         folder = os.path.dirname(os.path.abspath(value))
-        return isinstance(value, str) and '\0' not in value and (not value or value.lower().endswith(suffixes) and not os.path.isdir(value)
-                                           and os.path.isdir(folder) and os.access(folder, os.W_OK))
+        return isinstance(value, str) and '\0' not in value and (
+            not value or value.lower().endswith(suffixes) and not os.path.isdir(value) and os.path.isdir(folder)
+            and os.access(folder, os.W_OK))
     return allowed, "'' or a file FILE%s in a folder that exists and can be written" % ' or FILE'.join(suffixes)
 
 
@@ -116,7 +117,8 @@ def value_of(text, default):
 def nearest(name, known, kind='setting'):
     """What to say of an unknown name."""
     near = difflib.get_close_matches(name, known, 1, 0.5) or [other for other in known if other.lower() == name.lower()]
-    return 'no %s of this name%s; known are %s' % (kind, ', did you mean %s?' % near[0] if near else '', ', '.join(known))
+    return 'no %s of this name%s; known are %s' % (
+        kind, ', did you mean %s?' % near[0] if near else '', ', '.join(known))
 
 
 def help_text(doc, defaults, rules):
@@ -129,4 +131,5 @@ def typed(name, value):
     """A setting as one would type it in a shell: W1nch=64, "ds1=(4,4)"."""
     text = value if isinstance(value, str) else re.sub(', ', ',', repr(value))
     word = '%s=%s' % (name, text)
-    return word if shlex.quote(word) == word else '"%s"' % word if not re.search(r'["$`\\!]', word) else shlex.quote(word)
+    quoted = shlex.quote(word)
+    return quoted if quoted == word or re.search(r'["$`\\!]', word) else '"%s"' % word
