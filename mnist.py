@@ -3,15 +3,16 @@
     data = mnist.load('auto', NL=50000)     data.XL, data.tL: to train; XV, tV: to validate; XT, tT: to test
 """
 import collections
-import numbers
 import os
 import sys
 
 import numpy as np
 
-from datasets import download, folders
+from datasets import checks, download, folders
 from datasets.files import one_line
 from datasets.idx import DataError
+
+NAMES = 'auto', 'mnist', 'drawn'
 
 
 class Data(collections.namedtuple('Data', 'source XL tL XV tV XT tT Xnch Xrow Xcol K mean')):
@@ -32,13 +33,12 @@ def load(data='auto', NL=50000, seed=0, NV=None):
     data: 'mnist', 'drawn' (digits drawn here, by seed), 'auto' (MNIST, or else drawn digits), or a folder of IDX files.
     NL, NV: examples of the training file to train, its first; to validate, its last: a sixth (MNIST: 10000) if None.
     """
-    for name, value, least, most in ('NL', NL, 1, 10**9), ('seed', seed, 0, 2**32 - 1), ('NV', NV, 0, 10**9):
-        if not (isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= value <= most
-                or name == 'NV' and value is None):
-            raise DataError('%s = %.200r: must be a whole number from %d to %d' % (name, value, least, most))
-    if not isinstance(data, str) or data not in ('auto', 'mnist', 'drawn'):
+    checks.check_counts(NL, NV)
+    checks.check_int('seed', seed, 0, 2**32 - 1)
+    if not isinstance(data, str) or data not in NAMES:
         paths, source = folders.find(data), one_line(os.fspath(data))
-        check_shapes([folders.read(path, header_only=True) for path in paths], source, NL, NV)  # no gigabytes in vain
+        shapes = [folders.read(path, header_only=True) for path in paths]
+        checks.check_shapes(shapes, source, NL, NV)                      # before gigabytes are read
         return split([folders.read(path) for path in paths], source, NL, NV)
     if data != 'drawn':
         try:
@@ -47,31 +47,27 @@ def load(data='auto', NL=50000, seed=0, NV=None):
             if data == 'mnist':
                 raise
             print('# %s' % error, file=sys.stderr)
-    from datasets.drawn_digits import draw_digits                # takes a moment, and is rarely needed
+    from datasets.drawn_digits import draw_digits                        # takes a moment, and is rarely needed
     X, t = draw_digits(70000, seed)
     return split([X[:60000], t[:60000], X[60000:], t[60000:]], 'drawn digits, not MNIST', NL, NV)
 
 
-def image_size(data):
-    """(Xnch, Xrow, Xcol) of the images of a data set, before it is loaded. Raises DataError."""
-    if isinstance(data, str) and data in ('auto', 'mnist', 'drawn'):
-        return 1, 28, 28
-    shape = folders.read(folders.find(data)[0], header_only=True)
-    if len(shape) not in (3, 4):
-        raise DataError('%s: train images have %d dimensions: must be 3 or 4' % (data, len(shape)))
-    return (1,) * (4 - len(shape)) + shape[1:]
-
-
 def split(arrays, source, NL, NV=None):
-    """Data of the four arrays: images and labels of the training file, then of the test file. Raises DataError."""
-    NV = check_shapes([A.shape for A in arrays], source, NL, NV)
-    X, t, XT, tT = arrays
-    X, XT = (A[:, np.newaxis] if A.ndim == 3 else A for A in (X, XT))
-    K = int(t.max()) + 1
-    if t.min() == t.max() or tT.max() >= K:
-        raise DataError('%s: labels %d to %d to train, %d to %d to test: must be two classes or more, the same in both'
-                        % (source, t.min(), t.max(), tT.min(), tT.max()))
+    """Data of four arrays: images and labels of the training file, then of the test file. Raises DataError.
 
+    Images: (N, Xrow, Xcol) or (N, Xnch, Xrow, Xcol), pixels from 0 to 255; labels: integers (N,), 0 to K - 1.
+    What is suspicious about them, though legal, is said on stderr.
+    """
+    checks.check_counts(NL, NV)
+    if len(arrays) != 4:
+        raise DataError('%s: %d arrays: must be 4, images and labels to train, images and labels to test' % (
+            source, len(arrays)))
+    X, t, XT, tT = arrays = [np.asarray(A) for A in arrays]
+    NV = checks.check_shapes([A.shape for A in arrays], source, NL, NV)
+    checks.check_values(arrays, source)
+    X, XT = (A[:, np.newaxis] if A.ndim == 3 else A for A in (X, XT))
+    for suspicion in checks.suspicions(X, t, NL, NV):
+        print(one_line('# %s: %s' % (source, suspicion)), file=sys.stderr)
     mean = X[:NL].mean(axis=0, dtype='float64') / 255
 
     def scaled(A):
@@ -82,26 +78,20 @@ def split(arrays, source, NL, NV=None):
 
     t, tT = t.astype('int32'), tT.astype('int32')
     V = slice(len(X) - NV, None)
+    K = int(t.max()) + 1
     return Data(source, scaled(X[:NL]), t[:NL], scaled(X[V]), t[V], scaled(XT), tT, *X.shape[1:], K, mean)
 
 
-def check_shapes(shapes, source, NL, NV):
-    """The number of examples to validate; DataError unless images and labels, to train and to test, fit together."""
-    X, t, XT, tT = shapes
-    for A, labels, name in ((X, t, 'train'), (XT, tT, 'test')):
-        if len(A) not in (3, 4) or len(labels) != 1:
-            raise DataError('%s: %s images have %d dimensions, labels %d: must be 3 or 4, and 1'
-                            % (source, name, len(A), len(labels)))
-        if A[0] != labels[0]:
-            raise DataError('%s: %d %s images, but %d labels' % (source, A[0], name, labels[0]))
-    X, XT = (A[:1] + (1,) * (4 - len(A)) + A[1:] for A in (X, XT))
-    if X[1:] != XT[1:]:
-        raise DataError('%s: train images are %s, test images %s' % (source, X[1:], XT[1:]))
-    if NV is None:
-        NV = X[0] // 6
-        if NV == 0:
-            raise DataError('%s: %d train images: must be at least 6, whose last sixth validates' % (source, X[0]))
-    if NL > X[0] - NV:
-        raise DataError('NL = %d: %s has %d examples to train (%d less %d to validate)'
-                        % (NL, source, X[0] - NV, X[0], NV))
-    return NV
+def image_size(data):
+    """(Xnch, Xrow, Xcol) of the images of a data set, before it is loaded. Raises DataError."""
+    if isinstance(data, str) and data in NAMES:
+        return 1, 28, 28
+    shape = folders.read(folders.find(data)[0], header_only=True)
+    if len(shape) not in (3, 4):
+        raise DataError('%s: train images have %d dimensions: must be 3 or 4' % (data, len(shape)))
+    return (1,) * (4 - len(shape)) + shape[1:]
+
+
+def is_data(value):
+    """Whether load() would look for a data set of this name."""
+    return value in NAMES or folders.is_data(value)

@@ -29,28 +29,41 @@ def data_sets(folder):
     return {prefix: {part: min(paths)[1] for part, paths in parts.items()} for prefix, parts in found.items()}
 
 
+def sets_of(data):
+    """What data_sets() has of a folder, or of FOLDER/emnist-letters; empty where there is neither. Raises OSError."""
+    if os.path.isdir(data):
+        return data_sets(data)
+    folder, name = os.path.split(os.fspath(data))
+    try:
+        sets = data_sets(folder or '.')
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return {prefix: sets[prefix] for prefix in sets if prefix and prefix == name + '-'}
+
+
+def is_data(value):
+    """Whether value is a folder, or names a data set in one; True where that cannot be told, which find() then says."""
+    try:
+        return isinstance(value, str) and '\0' not in value and (os.path.isdir(value) or bool(sets_of(value)))
+    except OSError:
+        return True
+
+
 def find(data):
     """Paths of the four files, in the order of PARTS, of a folder or FOLDER/emnist-letters. Raises DataError."""
     if not isinstance(data, (str, os.PathLike)):
         raise DataError('data = %.200r: must be the name of a data set or a folder' % (data,))
-    folder, name = os.fspath(data), None
     try:
-        if not os.path.isdir(folder):
-            folder, name = os.path.split(folder)
-        sets = data_sets(folder or '.')
-    except (FileNotFoundError, NotADirectoryError, ValueError):         # ValueError: a zero byte in the name
-        sets = {}
+        if not is_data(os.fspath(data)):
+            raise DataError("data = %.200r: must be 'auto', 'mnist', 'drawn' or a folder of IDX files" % (data,))
+        sets = sets_of(data)
     except OSError as error:
         raise DataError('%.200s: %s' % (data, error.strerror))
-    if name is not None:
-        sets = {prefix: sets[prefix] for prefix in sets if name and prefix == name + '-'}
-        if not sets:
-            raise DataError("data = %.200r: must be 'auto', 'mnist', 'drawn' or a folder of IDX files" % (data,))
-    fullest = max((len(parts) for parts in sets.values()), default=0)
+    fullest = max(map(len, sets.values()), default=0)
     candidates = [prefix for prefix in sets if len(sets[prefix]) == fullest] or ['']
     if len(candidates) > 1:
         raise DataError('%s: holds %d data sets: must be one, such as %s' % (
-            data, len(candidates), os.path.join(folder, candidates[-1].rstrip('-'))))
+            data, len(candidates), os.path.join(data, candidates[-1].rstrip('-'))))
     prefix, paths = candidates[0], sets.get(candidates[0], {})
     for part in PARTS:
         if part not in paths:

@@ -1,6 +1,7 @@
 """The hyperparameters of mnist_convnet.py: what each of them may be, and what the article's first run had."""
 import os
 
+import mnist
 from nnet import AFUNC
 from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_number, one_of, parse,
                           typed)
@@ -11,8 +12,7 @@ CHANGEABLE = 'eta', 'mu', 'batchsize'                    # at a resume, where ch
 
 HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
 RULES = {
-    'data': (lambda value: isinstance(value, str) and (value in ('auto', 'mnist', 'drawn') or os.path.isdir(
-        value if os.path.isdir(value) else os.path.dirname(value))), "'auto', 'mnist', 'drawn' or a folder of IDX files"),
+    'data': (mnist.is_data, "'auto', 'mnist', 'drawn' or a folder of IDX files"),
     'NL': POSITIVE_INT,
     'hidden': one_of(*HIDDEN),
     'W1dim': PAIR, 'W1nch': POSITIVE_INT, 'ds1': PAIR, 'afunc1': HIDDEN_AFUNC, 'H1': POSITIVE_INT,

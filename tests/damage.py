@@ -29,14 +29,19 @@ PAGE = b'<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>N
 # ---- what is right, told without the reader
 
 def parse(content):
-    """(shape, pixels) of the bytes of an IDX file of unsigned bytes; None if they are no such file."""
-    if len(content) < 4 or content[:3] != b'\0\0\x08' or not 1 <= content[3] <= 4:
+    """(shape, bytes) of an IDX file of unsigned bytes or 32-bit integers; None if content is no such file."""
+    if len(content) < 4 or content[:3] not in (b'\0\0\x08', b'\0\0\x0c') or not 1 <= content[3] <= 4:
         return None
-    start, size = 4 + 4 * content[3], 1
+    start, size = 4 + 4 * content[3], 1 if content[2] == 8 else 4
     shape = tuple(int.from_bytes(content[n:n + 4], 'big') for n in range(4, start, 4))
     for n in shape:
         size *= n
     return (shape, content[start:]) if size > 0 and len(content) == start + size else None
+
+
+def bytes_of(array):
+    """The values of an array as an IDX file has them."""
+    return array.tobytes() if array.dtype == 'uint8' else array.astype('>i4').tobytes()
 
 
 def unpack(packed):
@@ -112,9 +117,9 @@ KINDS = ['magic', 'header', 'page', 'truncated', 'flipped', 'cut', 'zeroed', 'tr
 
 
 def draw(rng):
-    """(kind, packed, bytes of a file, hash asked for or None, (shape, pixels) if the file is right after all)."""
+    """(kind, packed, bytes of a file, hash asked for or None, (shape, bytes) if the file is right after all)."""
     shape = rng.choice([(50,), (20, 7, 5), (6, 3, 4, 4), (1,), (200, 12, 10)])
-    array = np.random.RandomState(rng.randrange(2**32)).randint(256, size=shape).astype('uint8')
+    array = np.random.RandomState(rng.randrange(2**32)).randint(256, size=shape).astype(rng.choice(['uint8', 'int32']))
     content, kind, packed = idx_bytes(array), rng.choice(KINDS), rng.random() < 0.6
     sha256 = hashlib.sha256(content).hexdigest() if rng.random() < 0.5 else None
     data = damage_content(rng, kind, content)
@@ -165,7 +170,7 @@ def look(folder, count, seed, bomb):
         start = time.perf_counter()
         try:
             array = idx.read_idx(path, sha256)
-            if right is None or (array.shape, array.tobytes()) != right:
+            if right is None or (array.shape, bytes_of(array)) != right:
                 bad.append('accepted: %s' % words)
         except idx.DataError as error:
             line = str(error)
@@ -184,8 +189,8 @@ def look(folder, count, seed, bomb):
             kinds[kind + (' (packed)' if packed else '')] += 1
         else:
             right_ones += 1                             # no damage that shows: it is accepted as what it is
-    return {'damaged': sum(kinds.values()), 'kinds': kinds, 'right': right_ones, 'bad': bad[:10], 'number of bad': len(bad),
-            'slowest': slowest, 'megabytes': megabytes() - before}
+    return {'damaged': sum(kinds.values()), 'kinds': kinds, 'right': right_ones, 'bad': bad[:10],
+            'number of bad': len(bad), 'slowest': slowest, 'megabytes': megabytes() - before}
 
 
 if __name__ == '__main__':

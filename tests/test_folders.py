@@ -10,10 +10,63 @@ import pytest
 
 from conftest import amount, run_script
 from datasets import idx
-from helpers_data import arrays, idx_bytes, write_folder
+from helpers_data import NAMES, arrays, idx_bytes, write_folder
 import mnist
 
 NAME = 'train-images-idx3-ubyte'
+EMNIST = ['emnist-%s-train-images-idx%%d-ubyte', 'emnist-%s-train-labels-idx%%d-ubyte',
+          'emnist-%s-test-images-idx%%d-ubyte', 'emnist-%s-test-labels-idx%%d-ubyte']
+QMNIST = ['qmnist-train-images-idx%d-ubyte', 'qmnist-train-labels-idx%d-int', 'qmnist-test-images-idx%d-ubyte',
+          'qmnist-test-labels-idx%d-int']
+
+
+# ---- published names
+
+@pytest.mark.parametrize('pack', [False, True])
+@pytest.mark.parametrize('names', [NAMES, [name.replace('-idx', '.idx') for name in NAMES], QMNIST])
+def test_published_names_are_found(tmp_path, names, pack):
+    """Of QMNIST's labels, the first column is the class; others are of the writer, and go beyond a byte."""
+    X, t, XT, tT = arrays()
+    columns = [np.column_stack([labels, labels + 100000]).astype('int32') for labels in (t, tT)]
+    files = (X, columns[0], XT, columns[1]) if names is QMNIST else (X, t, XT, tT)
+    data = mnist.load(write_folder(tmp_path, *files, pack=pack, names=names), NL=50)
+    assert data.tL.tolist() == t[:50].tolist() and data.tT.tolist() == tT.tolist() and data.K == 3
+    np.testing.assert_allclose(data.XT[:, 0] + data.mean[0], XT / 255, atol=1e-6)
+
+
+def test_images_of_emnist_are_set_upright_and_one_of_its_sets_is_named(tmp_path):
+    """Published transposed, six sets in one folder."""
+    X, t, XT, tT = arrays((5, 7))
+    for kind in ('letters', 'digits'):
+        names = [name % kind for name in EMNIST]
+        write_folder(tmp_path, X.transpose(0, 2, 1), t, XT.transpose(0, 2, 1), tT, names=names)
+    for name in ('emnist-letters', 'emnist-digits'):
+        path = str(tmp_path / name)
+        data = mnist.load(path, NL=50)
+        assert mnist.is_data(path) and mnist.image_size(path) == (1, 5, 7) and data.source == path
+        np.testing.assert_allclose(data.XT[:, 0] + data.mean[0], XT / 255, atol=1e-6)
+    with pytest.raises(mnist.DataError, match='holds 2 data sets: must be one, such as .*/emnist-letters$'):
+        mnist.load(tmp_path, NL=50)
+    assert not mnist.is_data(str(tmp_path / 'emnist-balanced')) and mnist.is_data(str(tmp_path))
+    os.remove(str(tmp_path / (EMNIST[3] % 'letters' % 1)))
+    with pytest.raises(mnist.DataError, match='has no emnist-letters-test-labels-idx'):
+        mnist.load(tmp_path / 'emnist-letters', NL=50)
+
+
+@pytest.mark.parametrize('beside', [True, False])
+def test_folders_named_as_the_files_in_them(tmp_path, beside):
+    """Kaggle's copies of MNIST: each file in a folder of its own name, and beside it with a dot in its name."""
+    files = arrays()
+    for name, array in zip(NAMES, files):
+        name = name % array.ndim
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_bytes(b'' if beside else idx_bytes(array))       # what lies beside comes first
+    if beside:
+        write_folder(tmp_path, *files, names=[name.replace('-idx', '.idx') for name in NAMES])
+    assert mnist.load(tmp_path, NL=50).tL.tolist() == files[1][:50].tolist()
+
+
+# ---- what is no right file
 
 
 @pytest.fixture

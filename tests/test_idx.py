@@ -17,11 +17,13 @@ from helpers_data import idx_bytes
 
 @pytest.mark.parametrize('pack', [False, True])
 @pytest.mark.parametrize('shape', [(5,), (4, 3), (2, 3, 4), (2, 3, 4, 5)])
-def test_reads_what_was_written(tmp_path, shape, pack):
-    array = np.random.RandomState(0).randint(256, size=shape).astype('uint8')
+@pytest.mark.parametrize('dtype', ['uint8', 'int32'])
+def test_reads_what_was_written(tmp_path, shape, dtype, pack):
+    array = np.random.RandomState(0).randint(*(256,) if dtype == 'uint8' else (-2**31, 2**31), size=shape).astype(dtype)
     path = tmp_path / ('file.gz' if pack else 'file')
     path.write_bytes(gzip.compress(idx_bytes(array), mtime=0) if pack else idx_bytes(array))
-    assert np.array_equal(idx.read_idx(str(path)), array)
+    found = idx.read_idx(str(path))
+    assert np.array_equal(found, array) and found.dtype == dtype
     assert idx.read_idx(str(path), header_only=True) == shape
 
 

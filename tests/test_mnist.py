@@ -72,6 +72,64 @@ def test_numpy_integers_and_paths_will_do(tmp_path):
     assert data.source == folder and data.XL.shape == (50, 1, 5, 7)
 
 
+@pytest.mark.parametrize('change, words', [
+    (lambda X, t, XT, tT: (X / 255., t, XT, tT), r'train images are floats from 0 to 1: must be pixels from 0 to 255'),
+    (lambda X, t, XT, tT: (X, t, XT / 255., tT), r'test images are floats from 0.00392 to 1'),
+    (lambda X, t, XT, tT: (X - 128., t, XT, tT), r'train images\[\d+, \d, \d\] = -\d+.0: must be from 0 to 255'),
+    (lambda X, t, XT, tT: (spoilt(X, np.nan), t, XT, tT), r'train images\[7, 3, 4\] = nan: must be from 0 to 255'),
+    (lambda X, t, XT, tT: (X, t, spoilt(XT, np.inf), tT), r'test images\[7, 3, 4\] = inf: must be from 0 to 255'),
+    (lambda X, t, XT, tT: (X.astype(int) * 256, t, XT, tT), r'train images\[.*\] = \d+: must be from 0 to 255'),
+    (lambda X, t, XT, tT: (X > 128, t, XT, tT), r'train images are of dtype bool: must be numbers'),
+    (lambda X, t, XT, tT: (X, t.astype(int) - 1, XT, tT), r'train labels\[0\] = -1: must be from 0 to 65535'),
+    (lambda X, t, XT, tT: (X, t, XT, tT + 10**6), r'test labels\[0\] = 1000000: must be from 0 to 65535'),
+    (lambda X, t, XT, tT: (X, t / 1., XT, tT), r'train labels are of dtype float64: must be integers'),
+    (lambda X, t, XT, tT: (X, np.eye(3)[t], XT, tT), r'train images have 3 dimensions, labels 2'),
+    (lambda X, t, XT, tT: (X, t[:-1], XT, tT), r'60 train images, but 59 labels'),
+    (lambda X, t, XT, tT: (X, t, XT[:0], tT[:0]), r'test images are of shape \(0, 5, 7\)'),
+    (lambda X, t, XT, tT: (X, t, XT), r'3 arrays: must be 4'),
+])
+def test_arrays_of_ones_own_that_are_not_right_are_refused_by_name(change, words):
+    with pytest.raises(ValueError, match='^mine: ' + words) as error:
+        mnist.split(change(*arrays()), 'mine', 50)
+    assert '\n' not in str(error.value) and error.value.status == 2
+
+
+def spoilt(A, value):
+    A = A.astype('float64')
+    A[7, 3, 4] = value
+    return A
+
+
+@pytest.mark.parametrize('dtype', ['int64', 'float32', 'float64'])
+def test_arrays_of_ones_own_may_be_of_any_dtype_or_lists(dtype):
+    X, t, XT, tT = arrays()
+    expected = mnist.split([X, t, XT, tT], 'mine', 50)
+    found = mnist.split([X.astype(dtype), t.tolist(), XT.astype(dtype), tT.astype('int64')], 'mine', 50)
+    for a, b in zip(expected, found):
+        np.testing.assert_array_equal(a, b)
+        assert getattr(a, 'dtype', None) == getattr(b, 'dtype', None)
+
+
+SORTED = 'the training file is sorted by label: trains on class 0, 1, 2, validates on class '
+
+
+@pytest.mark.parametrize('change, line', [
+    (lambda X, t: (X, t), ''),
+    (lambda X, t: (X, np.where(t < 2, t, np.arange(60) // 50 * 2)), 'no example to train of class 2'),
+    (lambda X, t: (X, np.sort(t)), SORTED + '2'),
+    (lambda X, t: (X, np.sort(t)[::-1]), SORTED + '0'),
+    (lambda X, t: (X, t + 1), 'labels begin at 1: K = 4 is 1 too large, as no example is of a class below'),
+    (lambda X, t: (X.reshape(60, 5, 7, 1).repeat(3, 3), t),
+     'images of 5 x 7 x 3 are taken as 5 channels of 7 x 3 pixels: are the channels last?'),
+])
+def test_what_is_suspicious_is_a_line_on_stderr(capsys, change, line):
+    X, t, _, _ = arrays()
+    X, t = change(X, t)
+    mnist.split([X, t, X[:5], t[:5]], 'mine', 50)
+    out, err = capsys.readouterr()
+    assert (out, err) == ('', line and '# mine: %s\n' % line)
+
+
 def test_the_examples_to_validate_can_be_had_in_any_number(tmp_path):
     X, t, XT, tT = arrays()
     folder = write_folder(tmp_path, X, t, XT, tT)
