@@ -68,7 +68,7 @@ def check_values(arrays, source):
 
 
 def suspicions(X, t, NL, NV):
-    """Sentences on what is legal, but seldom meant, of a training file's images X (N, Xnch, Xrow, Xcol) and labels t."""
+    """Sentences on what is legal, but seldom meant, of a training file: images X (N, Xnch, Xrow, Xcol), labels t."""
     Xnch, Xrow, Xcol = X.shape[1:]
     if Xcol <= 4 < min(Xnch, Xrow):
         yield 'images of %d x %d x %d are taken as %d channels of %d x %d pixels: are the channels last?' % (
