@@ -18,7 +18,7 @@ class ConvLayer:
     rng: numpy RandomState that draws W. Raises ValueError naming the argument, its value and the limit.
     """
 
-    def __init__(self, Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds, afunc, withBias=True, Wsigma=0.1, rng=None):
+    def __init__(self, Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds, afunc, withBias=True, Wsigma=0.05, rng=None):
         self.Xrow, self.Xcol, self.Xnch = positive_int('Xrow', Xrow), positive_int('Xcol', Xcol), positive_int('Xnch', Xnch)
         self.Wrow, self.Wcol, self.Wnch = positive_int('Wrow', Wrow), positive_int('Wcol', Wcol), positive_int('Wnch', Wnch)
         if not isinstance(ds, (tuple, list)) or len(ds) != 2:

@@ -39,10 +39,10 @@ H2 = 400
 afunc3 = 'linear'        # of the third layer, which is fully connected
 H3 = 400
 withBias = False         # biases in conv layers: the article's runs had none; they change little, either way
-Wsigma = 0.1             # standard deviation of the hidden layers' initial weights
+Wsigma = 0.05            # standard deviation of the hidden layers' initial weights
 
 # training
-eta = 0.5                # learning rate; larger than usual, as momentum multiplies it by 1 - mu
+eta = 0.05               # learning rate: ten times less than the article says, but what its logs show
 mu = 0.8                 # momentum
 batchsize = 100          # examples in a minibatch
 nepoch = 50              # passes through the NL examples

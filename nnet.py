@@ -24,7 +24,7 @@ class FullLayer:
     Raises ValueError naming the argument, its value and what is allowed.
     """
 
-    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.1, rng=None):
+    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.05, rng=None):
         self.D, self.H = positive_int('D', D), positive_int('H', H)
         self.Xshape, self.Zshape = (self.D,), (self.H,)
         self.afunc = one_of('afunc', afunc, AFUNC)
@@ -117,12 +117,12 @@ def error_rate(p, t):
 def momentum(cost, params, eta, mu):
     """Updates of one step of momentum SGD, {shared variable: its next value}:
 
-        v <- mu v - (1 - mu) eta dcost/dW,   W <- W + v
+        v <- mu v - eta dcost/dW,   W <- W + v
     """
     updates = {}
     for W, g in zip(params, T.grad(cost, params)):
         v = theano.shared(np.zeros_like(W.get_value()), 'v_%s' % W.name)
-        updates[v] = mu * v - (1 - mu) * eta * g
+        updates[v] = mu * v - eta * g
         updates[W] = W + updates[v]
     return updates
 

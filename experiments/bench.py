@@ -42,7 +42,7 @@ startup = 0              # 1: time the article's first run, too, as a process wi
 json_file = ''           # json=FILE: figures
 markdown = ''            # markdown=FILE: the table
 
-NL, batchsize, eta, mu = 50000, 100, 0.5, 0.8
+NL, batchsize, eta, mu = 50000, 100, 0.05, 0.8
 ONE_THREAD = 'project, one thread'
 TOLERANCE = 0.1          # relative, of the cost after the epoch: sums in another order drift apart this far at most
 
@@ -51,7 +51,7 @@ def conv(Wnch, ds, afunc='linear'):
     return {'kind': 'conv', 'Wnch': Wnch, 'ds': [ds, ds], 'afunc': afunc}
 
 
-def full(H, afunc, Wsigma=0.1):
+def full(H, afunc, Wsigma=0.05):
     return {'kind': 'full', 'H': H, 'afunc': afunc, 'Wsigma': Wsigma}
 
 
@@ -121,7 +121,7 @@ def layers_of(hidden):
         layer = dict(layer)
         if layer['kind'] == 'conv':
             Ydim = [dim[1] - 4, dim[2] - 4]
-            layer.update(Xdim=dim[1:], Wshape=[layer['Wnch'], dim[0], 5, 5], Wsigma=0.1, Ydim=Ydim)
+            layer.update(Xdim=dim[1:], Wshape=[layer['Wnch'], dim[0], 5, 5], Wsigma=0.05, Ydim=Ydim)
             dim = [layer['Wnch'], -(-Ydim[0] // layer['ds'][0]), -(-Ydim[1] // layer['ds'][1])]
         else:
             layer.update(Wshape=[int(np.prod(dim)), layer['H']], maps=dim if len(dim) == 3 else None)

@@ -18,7 +18,7 @@ try:
 except ImportError:                              # not on Windows: there, two runs are not told apart
     fcntl = None
 
-FORMAT = 2                                       # 1 had one stream of random numbers for weights and order
+FORMAT = 3                                       # before, momentum had a factor 1 - mu
 MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
 
 
@@ -79,8 +79,8 @@ class Checkpoint:
     def load(self):
         about, arrays = archive.read(self.path, ('checkpoint',), FORMAT)
         if about['format'] < FORMAT:
-            raise FileError('%s: was written by an earlier version, whose order of examples came from another stream '
-                            'of random numbers: remove it to start anew' % self.path)
+            raise FileError('%s: was written by an earlier version, whose momentum had another formula: remove it to '
+                            'start anew' % self.path)
         there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
         differ = [name for name, value in there.items() if name not in MAY_CHANGE and value != self.settings.get(name)]
         refused = ['%s = %r, not %r' % (name, there[name], self.settings.get(name)) for name in differ

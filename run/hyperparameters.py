@@ -35,7 +35,7 @@ RULES = {
 FIRST_RUN = {
     'data': 'auto', 'NL': 50000, 'hidden': 'conv', 'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'afunc1': 'linear',
     'H1': 1000, 'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'afunc2': 'linear', 'H2': 400, 'afunc3': 'linear',
-    'H3': 400, 'withBias': False, 'Wsigma': 0.1, 'eta': 0.5, 'mu': 0.8, 'batchsize': 100, 'nepoch': 50,
+    'H3': 400, 'withBias': False, 'Wsigma': 0.05, 'eta': 0.05, 'mu': 0.8, 'batchsize': 100, 'nepoch': 50,
     'interval': 10, 'seed': 0,
 }
 

@@ -21,7 +21,7 @@ from datasets.files import FileError
 from run import archive
 from run.signals import Stopped
 
-FORMAT = 2
+FORMAT = 3                                       # of checkpoints, too: nets are the same in all
 NETS = {2: mlp_2layer.Net, 3: mlp_3layer.Net, 4: mlp_4layer.Net}
 SavedNet = collections.namedtuple('SavedNet', 'net mean K source settings')
 

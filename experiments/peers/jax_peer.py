@@ -65,7 +65,7 @@ class Jax:
     def step(self, state, X, t, index):
         params, velocities = state
         cost, grads = jax.value_and_grad(self.loss)(params, X[index], t[index])
-        velocities = jax.tree.map(lambda v, g: self.mu * v - (1 - self.mu) * self.eta * g, velocities, grads)
+        velocities = jax.tree.map(lambda v, g: self.mu * v - self.eta * g, velocities, grads)
         return (jax.tree.map(jnp.add, params, velocities), velocities), cost
 
     def epoch(self, state, X, t, order, n):

@@ -61,7 +61,7 @@ class TensorFlow:
             cost = self.loss(tf.gather(self.X, index), tf.gather(self.t, index))
         params = tf.nest.flatten(self.params)
         for W, v, g in zip(params, self.velocities, tape.gradient(cost, params)):
-            W.assign_add(v.assign(self.mu * v - (1 - self.mu) * self.eta * g))
+            W.assign_add(v.assign(self.mu * v - self.eta * g))
         return cost
 
     def epoch(self, order):

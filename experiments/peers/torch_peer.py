@@ -27,8 +27,8 @@ class Torch:
         self.initial = [torch.from_numpy(p).contiguous(memory_format=self.format if p.ndim == 4 else torch.contiguous_format)
                         for P in params for p in P]
         self.params = [p.clone().requires_grad_() for p in self.initial]
-        # dcost/dW, averaged: v <- mu v + (1 - mu) g, W <- W - eta v is the project's formula with v / -eta for v
-        self.optimizer = torch.optim.SGD(self.params, lr=self.eta, momentum=self.mu, dampening=self.mu, fused=True)
+        # v <- mu v + g, W <- W - eta v is the project's formula with v / -eta for v
+        self.optimizer = torch.optim.SGD(self.params, lr=self.eta, momentum=self.mu, fused=True)
         self.velocities = [torch.zeros_like(p) for p in self.initial]
         for p, v in zip(self.params, self.velocities):
             self.optimizer.state[p]['momentum_buffer'] = v
@@ -69,7 +69,7 @@ class Torch:
         params = [p.detach() for p in self.params]
         grads, cost = torch.func.grad_and_value(self.loss)(params, self.X[index], self.t[index])
         for W, v, g in zip(params, self.velocities, grads):
-            v.mul_(self.mu).add_(g, alpha=1 - self.mu)
+            v.mul_(self.mu).add_(g)
             W.sub_(v, alpha=self.eta)
         return cost
 
