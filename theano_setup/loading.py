@@ -5,10 +5,12 @@ import io
 import sys
 
 from theano_setup import environment
+from theano_setup.newer import c_code, inc_subtensor, numpy_names, numpy_numbers, python_modules
 from theano_setup.patches import (compile_lock, compiled_code, compiler_trials, full_disk, light_import,
                                   precompiled_headers, scan_in_python)
 
-PATCHES = [light_import, scan_in_python, compile_lock, full_disk, compiled_code, compiler_trials, precompiled_headers]
+PATCHES = [python_modules, numpy_names, numpy_numbers, c_code, inc_subtensor, light_import, scan_in_python,
+           compile_lock, full_disk, compiled_code, compiler_trials, precompiled_headers]
 
 
 def patches():

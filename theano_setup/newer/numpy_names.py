@@ -1,0 +1,30 @@
+"""Names that Theano takes from NumPy and NumPy has no more.
+
+Missing: np.complex since NumPy 1.24; np.product, cast, sctype2char, MAXDIMS and ComplexWarning since NumPy 2.
+Here: what they were, under the same names, where they are absent. np.MAXDIMS goes to C as 'no axis': NPY_RAVEL_AXIS.
+"""
+import contextlib
+
+
+def needed():
+    import numpy as np
+    return int(np.__version__.split('.')[0]) >= 2
+
+
+class Cast(dict):
+    """np.cast[dtype](x) is x as an array of that type."""
+
+    def __missing__(self, dtype):
+        import numpy as np
+        return lambda x: np.asarray(x).astype(dtype)
+
+
+@contextlib.contextmanager
+def before_import():
+    import numpy as np
+    old = dict(complex=complex, product=np.prod, cast=Cast(), sctype2char=lambda sctype: np.dtype(sctype).char,
+               MAXDIMS=-2**31, ComplexWarning=np.exceptions.ComplexWarning)
+    for name, value in old.items():
+        if name not in vars(np):
+            setattr(np, name, value)
+    yield
