@@ -2,10 +2,11 @@
 # make setup   sets up .venv alone                             make test    sets up and runs the tests
 # make extras  adds IPython, tqdm, matplotlib, Dask            make doctor  prints what Theano runs on
 # make torture runs the tests of kills, damage and bad surroundings in full; make fuzz fuzzes the reader of data files
+# make test-pythons does all that on each Python from 3.8 to 3.14 that is here, and compares their logs
 # make peers   sets up PyTorch, TensorFlow and JAX, each in an environment of its own, for experiments/bench.py
 
-PYTHONS = python3.11 python3.10 python3.9 python3.8 python3
-FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 11))
+PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8
+FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 14))
 HEADER = import os, sysconfig; print(os.path.join(sysconfig.get_paths()["include"], "Python.h"))
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 
@@ -18,8 +19,12 @@ test: .venv/test
 torture: .venv/test
 	@TORTURE=1 .venv/bin/python -m pytest -q tests/test_torture_*.py tests/test_idx.py tests/test_folders.py tests/test_download.py tests/test_saving.py tests/test_trials.py $(ARGS)
 
+test-pythons:
+	@for name in $(PYTHONS); do $$name -c '$(FITS)' 2>/dev/null && break; done && \
+	  $$name tests/pythons.py $(PYTHONS) -- $(ARGS)
+
 fuzz: setup
-	@$(PIP) atheris==2.3.0
+	@$(PIP) 'atheris==2.3.0; python_version < "3.12"' 'atheris==3.0.0; python_version >= "3.12"'
 	@.venv/bin/python tests/fuzz_idx.py -max_total_time=600 $(ARGS)
 
 doctor: setup
@@ -35,10 +40,14 @@ clean:
 	rm -rf .venv
 
 # A stamp is written last: what was interrupted is begun again.
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-build.txt
 	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
 	  echo "no C++ compiler: apt-get install g++, dnf install gcc-c++, or xcode-select --install"; exit 1; }
-	@for python in $(PYTHONS); do $$python -c '$(FITS)' 2>/dev/null && break; python=; done; \
+	@for name in $(PYTHONS); do \
+	  $$name -c '$(FITS)' 2>/dev/null || continue; \
+	  python=$${python:-$$name}; \
+	  [ ! -e "`$$name -c '$(HEADER)'`" ] || { python=$$name; break; }; \
+	done; \
 	if .venv/bin/python -c '$(FITS)' 2>/dev/null; then \
 	  echo "bringing .venv up to date"; \
 	elif [ -n "$$python" ]; then \
@@ -49,13 +58,13 @@ clean:
 	    echo "$$python cannot make a virtual environment: apt-get install python3-venv"; exit 1; }; \
 	elif command -v uv >/dev/null; then \
 	  echo "setting up .venv with uv"; \
-	  rm -rf .venv; uv venv --quiet --seed --python 3.11 .venv; \
+	  rm -rf .venv; uv venv --quiet --seed --python 3.13 .venv; \
 	else \
-	  echo "no Python 3.8 to 3.11, which Theano needs: apt-get install python3.11-dev python3.11-venv, or install uv"; \
+	  echo "no Python 3.8 to 3.14: apt-get install python3-dev python3-venv, or install uv"; \
 	  exit 1; \
 	fi
-	@$(PIP) setuptools==65.5.1 wheel==0.41.3
-	@$(PIP) --no-build-isolation -r requirements.txt
+	@$(PIP) -r requirements-build.txt
+	@PYTHONPATH="$(CURDIR)/theano_setup/build" $(PIP) --no-build-isolation -r requirements.txt
 	@touch $@
 
 .venv/test: .venv/ready requirements-test.txt
@@ -75,4 +84,4 @@ peers: $(PEERS:%=.venv-%/ready)
 	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $< && touch $@ || { \
 	  echo "$* cannot be installed here: experiments/bench.py leaves it out"; rm -rf .venv-$*; }
 
-.PHONY: run test torture fuzz doctor setup extras clean peers
+.PHONY: run test test-pythons torture fuzz doctor setup extras clean peers

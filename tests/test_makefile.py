@@ -13,7 +13,7 @@ TOOLS = ['make', 'sh', 'touch', 'rm', 'echo', 'env', 'dirname']
 @pytest.fixture
 def make(tmp_path):
     """Runs make setup in a copy of the project, on a PATH of nothing but the tools named."""
-    for name in ('Makefile', 'requirements.txt'):
+    for name in ('Makefile', 'requirements.txt', 'requirements-build.txt'):
         shutil.copy(os.path.join(ROOT, name), str(tmp_path))
     bin_folder = tmp_path / 'bin'
     bin_folder.mkdir()
@@ -40,17 +40,31 @@ def test_no_compiler(make):
 def test_no_python_that_fits(make):
     run = make(gxx='exit 0', python3='exit 1')
     assert run.returncode != 0
-    assert run.stdout == ('no Python 3.8 to 3.11, which Theano needs: apt-get install python3.11-dev python3.11-venv, '
-                          'or install uv\n')
+    assert run.stdout == 'no Python 3.8 to 3.14: apt-get install python3-dev python3-venv, or install uv\n'
+
+
+HEADER_IN = 'case "$2" in *print*) echo %s;; *venv*) exit 1;; esac'
 
 
 def test_no_headers(make):
-    run = make(gxx='exit 0', python3_10='case "$2" in *print*) echo /nowhere/Python.h;; esac')
+    run = make(gxx='exit 0', python3_10=HEADER_IN % '/nowhere/Python.h')
     assert run.returncode != 0
     assert run.stdout == 'no /nowhere/Python.h: apt-get install python3-dev, or dnf install python3-devel\n'
+
+
+@pytest.mark.parametrize('scripts, chosen', [
+    (dict(python3='/Makefile', python3_13='/Makefile'), 'python3'),
+    (dict(python3=None, python3_8='/Makefile', python3_13='/Makefile', python3_9='/Makefile'), 'python3.13'),
+    (dict(python3='/nowhere/Python.h', python3_12='/Makefile'), 'python3.12'),
+])
+def test_python3_is_first_where_it_fits_then_the_newest(make, tmp_path, scripts, chosen):
+    """None: it does not fit; a path: the header that it names."""
+    scripts = {name: HEADER_IN % (str(tmp_path) + path if path == '/Makefile' else path) if path else 'exit 1'
+               for name, path in scripts.items()}
+    assert make(gxx='exit 0', **scripts).stdout.split('\n')[0] == 'setting up .venv with ' + chosen
 
 
 def test_uv_is_asked_where_no_python_fits(make):
     run = make(gxx='exit 0', python3='exit 1', uv='echo uv called with "$@"; exit 7')
     assert run.returncode != 0
-    assert 'uv called with venv --quiet --seed --python 3.11 .venv' in run.stdout
+    assert 'uv called with venv --quiet --seed --python 3.13 .venv' in run.stdout

@@ -9,7 +9,6 @@ import pytest
 
 from conftest import ROOT, amount
 
-pytest.importorskip('nose')                 # they are of its time
 pytest.importorskip('parameterized')
 
 THEIRS = ['theano.tensor.signal.tests.test_pool', 'theano.tensor.nnet.tests.test_abstract_conv',

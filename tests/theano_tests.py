@@ -1,0 +1,58 @@
+"""Runs Theano's own tests under pytest: python tests/theano_tests.py ARGUMENTS OF PYTEST.
+
+They are of 2020, written for nose and unittest as these were: what is gone of both has a stand-in here.
+"""
+import inspect
+import os
+import sys
+import types
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+
+
+def module(name, **contents):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__dict__.update(contents)
+
+
+def stand_ins():
+    """nose, which Python 3.10 and later cannot import; methods that unittest lost in Python 3.12."""
+    case = unittest.TestCase()
+    module('nose', __path__=[])
+    module('nose.plugins', __path__=[])
+    module('nose.plugins.skip', SkipTest=unittest.SkipTest)
+    module('nose.plugins.attrib', attr=lambda *_, **__: lambda test: test)
+    module('nose.tools', assert_equal=case.assertEqual, assert_equals=case.assertEqual, assert_true=case.assertTrue,
+           assert_raises=case.assertRaises, raises=raises)
+    for old, new in dict(assert_='assertTrue', assertEquals='assertEqual', failUnless='assertTrue').items():
+        if not hasattr(unittest.TestCase, old):
+            setattr(unittest.TestCase, old, getattr(unittest.TestCase, new))
+
+
+def raises(*errors):
+    def decorator(test):
+        def wrapped(*args):
+            with unittest.TestCase().assertRaises(errors):
+                test(*args)
+        wrapped.__name__ = test.__name__
+        return wrapped
+    return decorator
+
+
+class SetupOfNose:
+    """A plugin of pytest, which calls a class's setup() no more since pytest 8."""
+
+    @staticmethod
+    def pytest_pycollect_makeitem(obj):
+        if inspect.isclass(obj) and not issubclass(obj, unittest.TestCase) and hasattr(obj, 'setup') \
+                and not hasattr(obj, 'setup_method'):
+            obj.setup_method = lambda self, method: self.setup()
+
+
+if __name__ == '__main__':
+    stand_ins()
+    import fused  # noqa: F401
+    import pytest
+    sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *sys.argv[1:]], plugins=[SetupOfNose()]))
