@@ -5,6 +5,7 @@ set up, tests passed, whether the five forms of nets print the same log, byte fo
 """
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def main(names, arguments):
         python = os.path.join(folder, '.venv', 'bin', 'python')
         printed = logs(python, folder)
         first = first or printed
-        tests = call(['make', 'test', 'PYTHONS=' + name, 'ARGS=' + ' '.join(arguments)], folder, check=False).stdout
+        tests = call(['make', 'test', 'PYTHONS=' + name, 'ARGS=' + ' '.join(map(shlex.quote, arguments))], folder, check=False).stdout
         outcome = tests.strip().split('\n')[-1].strip('= ')
         print('| %s | %s, %s | %.0f s | %s | %s |' % (
             *call([python, '-c', VERSIONS], folder).stdout.split(), seconds, outcome,
