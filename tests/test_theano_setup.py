@@ -366,3 +366,38 @@ def test_statistics_and_setuptools_are_imported_when_they_are_used():
         print('setuptools' in distutils.__file__ and abs(p - scipy.stats.chi2.sf(1.5, 3)) < 1e-6)'''
     run = python('-c', code)
     assert run.stdout == 'True\n' and run.stderr == ''
+
+
+# ---- newer Pythons
+
+def test_nothing_for_newer_pythons_is_loaded_where_it_is_not_needed():
+    run = python('-c', 'from theano_setup import theano; import sys; print([m for m in sys.modules if "setup.newer." in m])')
+    assert ('python_modules' in run.stdout) == (sys.version_info >= (3, 12))
+    assert ('numpy_names' in run.stdout) == (np.__version__.split('.')[0] >= '2')
+    assert run.stdout == '[]\n' or sys.version_info >= (3, 12)
+
+
+def test_modules_that_python_lost_are_seen_by_theano_alone():
+    """After the import, what `import distutils` and `import imp` bring is as without Theano."""
+    code = '''if True:
+        import importlib, sys
+        def found():
+            for name in 'distutils', 'imp', 'numpy.distutils':
+                try:
+                    yield getattr(importlib.import_module(name), '__file__', None)
+                except ImportError:
+                    yield None
+        if sys.argv[1] == 'theano':
+            from theano_setup import theano
+        print(list(found()))'''
+    assert python('-c', code, 'theano').stdout == python('-c', code, '').stdout != ''
+
+
+@pytest.mark.parametrize('floatX', ['float32', 'float64'])
+def test_types_of_constants(floatX):
+    """With every NumPy, an integer takes the least type that holds it, a float that which loses nothing, or floatX."""
+    with theano.change_flags(floatX=floatX):
+        assert [str(T.constant(x).dtype) for x in (1, -128, 300, 70000, 2**40)] == ['int8', 'int8', 'int16', 'int32', 'int64']
+        assert [str(T.constant(x).dtype) for x in (0.1, 0.5)] == [floatX, 'float32']        # 0.5 loses nothing in single
+        assert str((T.bvector() + 300).dtype) == 'int16'
+        assert theano._asarray(300, 'int8') == 44

@@ -1,21 +1,27 @@
-"""Imports Theano between the patches of it that come before and those that come after."""
+"""Imports Theano, and puts right what of it does not work or takes too long here: one file for each fault."""
 import contextlib
 import importlib
 import io
 import sys
 
 from theano_setup import environment
-from theano_setup.newer import c_code, inc_subtensor, numpy_names, numpy_numbers, python_modules
-from theano_setup.patches import (compile_lock, compiled_code, compiler_trials, full_disk, light_import,
-                                  precompiled_headers, scan_in_python)
-
-PATCHES = [python_modules, numpy_names, numpy_numbers, c_code, inc_subtensor, light_import, scan_in_python,
-           compile_lock, full_disk, compiled_code, compiler_trials, precompiled_headers]
 
 
 def patches():
-    """The patches that this Python and its packages need."""
-    return [patch for patch in PATCHES if patch.needed()]
+    """The modules of the patches that this Python and its NumPy need; the others are not even loaded."""
+    import numpy as np
+    names = []
+    if sys.version_info >= (3, 12):
+        names += ['newer.python_modules']
+    if int(np.__version__.split('.')[0]) >= 2:
+        names += ['newer.numpy_names', 'newer.numpy_numbers', 'newer.c_code', 'newer.inc_subtensor']
+    if sys.version_info >= (3, 11):
+        names += ['patches.scan_in_python']
+    names += ['patches.light_import', 'patches.compile_lock', 'patches.full_disk', 'patches.compiled_code',
+              'patches.compiler_trials']
+    if sys.platform == 'linux':
+        names += ['patches.precompiled_headers']
+    return [importlib.import_module('theano_setup.' + name) for name in names]
 
 
 def load():

@@ -12,9 +12,7 @@ import contextlib
 import re
 import sys
 
-from theano_setup.newer import Before, numpy_names
-
-needed = numpy_names.needed
+from theano_setup.newer import Before
 
 REPLACED = [
     (r'\bPyInt_(?=\w)', r'PyLong_'),

@@ -3,9 +3,6 @@
 Missing: PyArrayMapIter in NumPy's C, since NumPy 2.
 Here: np.add.at, which Theano calls where an Op has no C code.
 """
-from theano_setup.newer import numpy_names
-
-needed = numpy_names.needed
 
 
 def after_import(theano):

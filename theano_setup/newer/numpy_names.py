@@ -5,23 +5,18 @@ Here: what they were, under the same names, where they are absent. np.MAXDIMS go
 """
 import contextlib
 
-
-def needed():
-    import numpy as np
-    return int(np.__version__.split('.')[0]) >= 2
+import numpy as np
 
 
 class Cast(dict):
     """np.cast[dtype](x) is x as an array of that type."""
 
     def __missing__(self, dtype):
-        import numpy as np
         return lambda x: np.asarray(x).astype(dtype)
 
 
 @contextlib.contextmanager
 def before_import():
-    import numpy as np
     old = dict(complex=complex, product=np.prod, cast=Cast(), sctype2char=lambda sctype: np.dtype(sctype).char,
                MAXDIMS=-2**31, ComplexWarning=np.exceptions.ComplexWarning)
     for name, value in old.items():

@@ -9,13 +9,12 @@ import contextlib
 import sys
 import types
 
-from theano_setup.newer import Before, numpy_names
+import numpy as np
 
-needed = numpy_names.needed
+from theano_setup.newer import Before
 
 
 def wrapping_asarray(a, dtype=None, order=None):
-    import numpy as np
     try:
         return np.asarray(a, dtype=dtype, order=order)
     except OverflowError:
@@ -27,12 +26,10 @@ class Exact(float):
     __hash__ = float.__hash__
 
     def __eq__(self, other):
-        import numpy as np
         return np.float64(self) == np.asarray(other, 'float64')
 
 
 def repair():
-    import numpy as np
     sys.modules['theano.misc.safe_asarray'].np = types.SimpleNamespace(asarray=wrapping_asarray, dtype=np.dtype)
     autocaster = sys.modules['theano.scalar.basic'].NumpyAutocaster
     call = autocaster.__call__

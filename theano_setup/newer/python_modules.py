@@ -10,10 +10,9 @@ import shutil
 import sys
 import sysconfig
 import types
+import warnings
 
-
-def needed():
-    return sys.version_info >= (3, 12)
+import numpy
 
 
 def get_python_inc(plat_specific=False):
@@ -25,7 +24,6 @@ def get_python_lib(plat_specific=False, standard_lib=False):
 
 
 def get_numpy_include_dirs():
-    import numpy
     return [numpy.get_include()]
 
 
@@ -59,8 +57,8 @@ def stand_ins():
 
 @contextlib.contextmanager
 def before_import():
-    import numpy
     modules = stand_ins()
+    warnings.filterwarnings('ignore', 'pkg_resources is deprecated', UserWarning)      # scan imports it, with gpuarray
     numpy.distutils = modules['numpy.distutils']
     known = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)

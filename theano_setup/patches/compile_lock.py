@@ -7,10 +7,6 @@ For: Theano 1.0.5.
 import contextlib
 
 
-def needed():
-    return True
-
-
 def after_import(theano):
     from theano.gof import compilelock
     take = compilelock.lock

@@ -9,10 +9,6 @@ For: Theano 1.0.5.
 import hashlib
 
 
-def needed():
-    return True
-
-
 def after_import(theano):
     from theano.gof.cc import CLinker
     from theano.gof.op import COp

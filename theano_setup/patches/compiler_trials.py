@@ -11,10 +11,6 @@ import hashlib
 import os
 
 
-def needed():
-    return True
-
-
 def after_import(theano):
     from theano.gof.cmodule import Compiler, gcc_version_str
     tried = Compiler._try_compile_tmp.__func__

@@ -11,10 +11,6 @@ import os
 import shutil
 
 
-def needed():
-    return True
-
-
 def after_import(theano):
     from theano.gof.cmodule import ModuleCache
     compiled = ModuleCache.module_from_key

@@ -13,10 +13,6 @@ import sys
 import types
 
 
-def needed():
-    return True
-
-
 @contextlib.contextmanager
 def before_import():
     hack, known = sys.modules.get('_distutils_hack'), set(sys.modules)

@@ -18,10 +18,6 @@ FIRST_LINES = '#include <Python.h>\n#include <iostream>\n#include "theano_mod_he
 HEADERS = FIRST_LINES + '#include <math.h>\n#include <numpy/arrayobject.h>\n#include <numpy/arrayscalars.h>\n'
 
 
-def needed():
-    return sys.platform == 'linux'
-
-
 def precompile(command, path):
     """Writes path and path + '.gch'. Called by one process at a time, as Theano's compile lock has it."""
     with contextlib.suppress(OSError):

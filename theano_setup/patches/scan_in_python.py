@@ -9,10 +9,6 @@ import contextlib
 import sys
 
 
-def needed():
-    return sys.version_info >= (3, 11)
-
-
 @contextlib.contextmanager
 def before_import():
     sys.modules['theano.scan_module.scan_perform_ext'] = None
