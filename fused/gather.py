@@ -3,42 +3,24 @@
 X[index] of a shared variable X is a copy of rows that lie far apart in memory: Theano makes it on one
 core, while the others wait for the minibatch.
 """
-import os
-
 from theano_setup import theano
 import theano.tensor as T
 from theano.compile import optdb
 from theano.gof.opt import copy_stack_trace, in2out, local_optimizer
 from theano.tensor.subtensor import AdvancedSubtensor1
 
-# Raise it with every change of the C file: compiled modules are kept under it.
-VERSION = 1
-
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gather.c')) as c_file:
-    C_CODE = c_file.read()
+from .kernel_op import KernelOp
 
 
-class ParallelTake(theano.gof.OpenMPOp, AdvancedSubtensor1):
+class ParallelTake(KernelOp, AdvancedSubtensor1):
     """X (N, ...), index (n,) of int32 or int64 -> X[index] (n, ...), a copy, as AdvancedSubtensor1 makes it.
 
     A negative index counts from the end; one that is not in X raises IndexError in the call.
     """
+    c_file = 'rows.h'
 
     def __init__(self, openmp=None):
-        theano.gof.OpenMPOp.__init__(self, openmp=openmp)
-
-    def c_headers(self):
-        return ['<string.h>'] + theano.gof.OpenMPOp.c_headers(self)
-
-    def c_support_code(self):
-        return C_CODE
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        return '%(Z)s = take(%(X)s, %(index)s, %(Z)s); if (!%(Z)s) { %(fail)s }' % dict(
-            X=inputs[0], index=inputs[1], Z=outputs[0], fail=sub['fail'])
-
-    def c_code_cache_version(self):
-        return VERSION, self.openmp
+        KernelOp.__init__(self, openmp=openmp)
 
 
 @local_optimizer([AdvancedSubtensor1])

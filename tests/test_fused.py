@@ -204,22 +204,6 @@ def test_same_bits_with_any_number_of_threads(rng):
             assert all(one.tobytes() == other.tobytes() for other in more)
 
 
-def test_plain_code_without_vectors_and_threads(rng):
-    """The same Ops, compiled without vectors and without OpenMP."""
-    dtype = 'float64'
-    X, W, gZ = (T.TensorType(dtype, (False,) * 4)() for _ in range(3))
-    geometry = dict(border_mode='valid', flip=False, ds=(3, 2), stride=(3, 2), pad=(0, 0), ignore_border=False,
-                    imshp=(None, 2, 9, 12), kshp=(5, 2, 3, 3), plain=True, openmp=False)
-    Z, winners = ConvPool(with_winners=True, **geometry)(X, W)
-    gW = ConvPoolGradW(**geometry)(X, gZ, winners, W.shape[2:])
-    gX = ConvPoolGradX(**geometry)(W, gZ, winners, X.shape[2:])
-    plain = theano.function([X, W, gZ], [Z, gW, gX])
-    fast, stock = functions((3, 2), filter_flip=False, dtype=dtype)
-    shapes = (3, 2, 9, 12), (5, 2, 3, 3), (3, 5, 3, 5)
-    check(plain, stock, *[whole(rng, s, dtype) for s in shapes], exact=True)
-    check(plain, fast, *[rng.randn(*s).astype(dtype) for s in shapes], exact=False)
-
-
 def test_memory_does_not_grow(rng):
     fast, _ = functions((2, 2))
     batches = [[rng.randn(*s).astype('float32') for s in ((B, 1, 6, 6), (3, 1, 3, 3), (B, 3, 2, 2))]

@@ -1,0 +1,210 @@
+/* Forward: Z = max-pooled X * W, in one pass over the images, with the winners if gradients will want them (WINNERS is
+ * then defined as 1, else as 0). The feature map never leaves the registers, or a ring of a few rows. Filters lie
+ * across the lanes of the vectors; each value of the feature map is summed over (Xnch, Wrow, Wcol), in this order.
+ */
+#include "sizes.h"
+
+/* As many sums as leave registers for a filter tap and a pixel. */
+#define TILE_MAX (REGS - REGS / 4)
+
+enum {
+    /* Two vectors of filters at a time, where few registers make for small tiles: each pixel that is loaded is used
+     * twice. Not where one fills the tile with a window. */
+    VECS = REGS == 16 && WNCH && WNCH % (2 * VL) == 0
+        && (2 * AREA <= TILE_MAX || AREA > TILE_MAX || !WHOLE_WINDOWS) ? 2 : 1,
+
+    /* Whole windows are summed and pooled in registers: TILE of them side by side. */
+#define DIVIDES(n) (AREA * (n) * VECS <= TILE_MAX && YCOL / DS1 % (n) == 0)
+    TILE = !WHOLE_WINDOWS || !DIVIDES(1) ? 0 : DIVIDES(24) ? 24 : DIVIDES(12) ? 12 : DIVIDES(8) ? 8 : DIVIDES(6) ? 6
+        : DIVIDES(5) ? 5 : DIVIDES(4) ? 4 : DIVIDES(3) ? 3 : DIVIDES(2) ? 2 : 1,
+
+    /* Else rows are summed COLS columns at a time; the last block of a row may overlap the one before. */
+    ROW_TILES = MAX(1, CEIL_DIV(YCOL, TILE_MAX / VECS)),
+    COLS = YCOL > 0 ? CEIL_DIV(YCOL, ROW_TILES) : 8 / VECS
+};
+
+/* In a long tile, pixels that are kept in registers for the next taps push sums out of them. */
+#define FORGET_PIXELS if (REGS == 16 && TILE == 0) __asm__ volatile ("" : : : "memory")
+
+/* One register tile: out[v * out_step + r * cols + k] = Y[row + r][col + k] for the v-th VL filters. rows and cols are
+ * constants at every call, so that out lives in registers; w runs through the packed filters in the order c, i, j. */
+ALWAYS_INLINE void conv_tile(vec *out, len out_step, const int rows, const int cols, const Sizes s,
+                             const real *x, const vec *w)
+{
+    vec sum[VECS][TILE_MAX];
+    const len taps = s.Xnch * s.Wrow * s.Wcol;
+    UNROLL for (int v = 0; v < VECS; v++)
+        UNROLL for (int k = 0; k < rows * cols; k++)
+            sum[v][k] = (vec){0};
+    for (len c = 0; c < s.Xnch; c++)
+        for (len i = 0; i < s.Wrow; i++) {
+            const real *xi = x + (c * s.Prow + i) * s.Pcol;
+            for (len j = 0; j < s.Wcol; j++, w++) {
+                UNROLL for (int r = 0; r < rows; r++)
+                    UNROLL for (int k = 0; k < cols; k++)
+                        UNROLL for (int v = 0; v < VECS; v++)
+                            sum[v][r * cols + k] += w[v * taps] * xi[r * s.Pcol + j + k];
+                FORGET_PIXELS;
+            }
+        }
+    UNROLL for (int v = 0; v < VECS; v++)
+        UNROLL for (int k = 0; k < rows * cols; k++)
+            out[v * out_step + k] = sum[v][k];
+}
+
+/* Max of one window over rows r0 <= r < r1 and columns c0 <= c < c1 of it, for VL filters. y is a ring of DS0 rows of
+ * the feature map, row_0 the window's first row, before clipping. With NaN it does as Theano's Pool does: only a NaN
+ * in the first place stays, and then no position equals the maximum. */
+ALWAYS_INLINE void pool(const vec *y, len row_length, len row_0, len r0, len r1, len c0, len c1,
+                        real *z, word *winners, const Sizes s, int lanes)
+{
+#define AT(r, c) y[(row_0 + (r)) % DS0 * row_length + (c)]
+    vec best = AT(r0, c0);
+    UNROLL for (len r = r0; r < r1; r++)
+        UNROLL for (len c = c0; c < c1; c++) {
+            const vec a = AT(r, c);
+            best = a > best ? a : best;
+        }
+    *(vec *)z = best;
+    if (WINNERS)
+        for (int n = 0; n < WORDS; n++) {
+            ivec won = {0};
+            UNROLL for (len r = r0; r < r1; r++)
+                UNROLL for (len c = c0; c < c1; c++) {
+                    const len k = r * DS1 + c - 32 * n;
+                    if (0 <= k && k < 32)
+                        won |= (ivec)(AT(r, c) == best) & (int32_t)((uint32_t)1 << k);
+                }
+            const wordvec words = __builtin_convertvector(won, wordvec);
+            if (lanes == VL)
+                memcpy(winners + n * s.Wnch, &words, sizeof words);
+            else
+                memcpy(winners + n * s.Wnch, &words, lanes * sizeof(word));
+        }
+#undef AT
+}
+
+/* One row of the feature map. */
+ALWAYS_INLINE void conv_row(vec *y, len y_step, const Sizes s, const real *x, const vec *w)
+{
+    if (s.Ycol >= COLS)
+        for (len c = 0; c < s.Ycol; c += COLS) {
+            const len c0 = MIN(c, s.Ycol - COLS);
+            conv_tile(y + c0, y_step, 1, COLS, s, x + c0, w);
+        }
+    else
+        for (len c = 0; c < s.Ycol; c++)
+            conv_tile(y + c, y_step, 1, 1, s, x + c, w);
+}
+
+/* Vectors of the rows that wait for their window, for VL filters. */
+ALWAYS_INLINE len ring_vecs(const Sizes s)
+{
+    return TILE > 0 ? 0 : MIN(DS0, s.Yrow) * s.Ycol;
+}
+
+/* One row of windows, for VECS * VL filters from f on: into zs and winners. done rows of the feature map are in the
+ * ring; returns how many are there now. */
+ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const vec *w, len f, len zr, int lanes,
+                              real *zs, word *winners, vec *ring, len done)
+{
+    const len P = s.Zrow * s.Zcol, ring_step = ring_vecs(s);
+    len p = zr * s.Zcol;
+    if (TILE > 0) {
+        for (len zc = 0; zc < s.Zcol; zc += TILE) {
+            vec y[VECS * AREA * MAX(1, TILE)];
+            conv_tile(y, AREA * TILE, DS0, DS1 * TILE, s, x + zr * DS0 * s.Pcol + zc * DS1, w);
+            UNROLL for (int k = 0; k < TILE; k++, p++)
+                UNROLL for (int v = 0; v < VECS; v++)
+                    pool(y + v * AREA * TILE + k * DS1, DS1 * TILE, 0, 0, DS0, 0, DS1,
+                         zs + (v * P + p) * VL, WINNERS ? winners + p * WORDS * s.Wnch + f + v * VL : NULL, s, lanes);
+        }
+        return 0;
+    }
+    const len row_0 = zr * ST0 - PD0;
+    const len r0 = MAX(0, -row_0), r1 = MIN(DS0, s.Yrow - row_0);
+    for (done = MAX(done, row_0 + r0); done < row_0 + r1; done++)
+        conv_row(ring + done % DS0 * s.Ycol, ring_step, s, x + done * s.Pcol, w);
+    for (len zc = 0; zc < s.Zcol; zc++, p++) {
+        const len col_0 = zc * ST1 - PD1;
+        const len c0 = MAX(0, -col_0), c1 = MIN(DS1, s.Ycol - col_0);
+        UNROLL for (int v = 0; v < VECS; v++) {
+            const vec *y = ring + v * ring_step + col_0;
+            real *zp = zs + (v * P + p) * VL;
+            word *won = WINNERS ? winners + p * WORDS * s.Wnch + f + v * VL : NULL;
+            if (WHOLE_WINDOWS)                      /* the same in constants, which unroll */
+                pool(y, s.Ycol, 0, 0, DS0, 0, DS1, zp, won, s, lanes);
+            else
+                pool(y, s.Ycol, row_0, r0, r1, c0, c1, zp, won, s, lanes);
+        }
+    }
+    return done;
+}
+
+/* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners. ring holds DS0 rows of Y, zs holds Z, each for
+ * VECS * VL filters. */
+static void conv_pool_image(const Sizes *t, const real *x, const real *packed,
+                            real *z, word *winners, vec *ring, real *zs)
+{
+    const Sizes s = FIXED(t);
+    const len P = s.Zrow * s.Zcol;
+    for (len f = 0; f < s.Wnch; f += VECS * VL) {
+        const vec *w = (const vec *)packed + f / VL * s.Xnch * s.Wrow * s.Wcol;
+        const int lanes = MIN(VL, s.Wnch - f);
+        len done = 0;
+        for (len zr = 0; zr < s.Zrow; zr++)
+            done = windows_row(s, x, w, f, zr, lanes, zs, winners, ring, done);
+        for (int v = 0; v < VECS; v++)
+            transpose(z + (f + v * VL) * P, P, zs + v * P * VL, VL, P, lanes);
+    }
+}
+
+/* W (Wnch, Xnch, Wrow, Wcol) -> (Wnch / VL, Xnch, Wrow, Wcol, VL), turned by 180 degrees where conv2d flips; missing
+ * filters are 0. */
+static void pack_filters(const Sizes *t, real *packed, const real *w)
+{
+    const Sizes s = FIXED(t);
+    const len window = s.Wrow * s.Wcol, taps = s.Xnch * window;
+    for (len f = 0; f < s.Wnch; f += VL, packed += taps * VL) {
+        const len lanes = MIN(VL, s.Wnch - f);
+        if (lanes < VL)
+            memset(packed, 0, taps * VL * sizeof(real));
+        transpose(packed, VL, w + f * taps, taps, lanes, taps);
+        for (len c = 0; FLIP && c < s.Xnch; c++) {
+            vec *first = (vec *)packed + c * window, *last = first + window - 1;
+            for (; first < last; first++, last--) {
+                const vec v = *first;
+                *first = *last, *last = v;
+            }
+        }
+    }
+}
+
+/* x, w -> z and, where WINNERS, winners; all contiguous, of sizes that fit. */
+static int conv_pool(Scratch *scratch, Sizes s, const real *x, const real *w, real *z, word *winners)
+{
+    const len P = s.Zrow * s.Zcol, image = s.Xnch * s.Xrow * s.Xcol, taps = s.Xnch * s.Wrow * s.Wcol;
+    const int is_padded = s.Prow != s.Xrow || s.Pcol != s.Xcol;
+    const len packed_reals = ALIGNED(CEIL_DIV(s.Wnch, VL) * VL * taps);
+    const len padded_reals = is_padded ? ALIGNED(s.Xnch * s.Prow * s.Pcol) : 0;
+    const len ring_reals = ALIGNED(VECS * ring_vecs(s) * VL);
+    const len thread_reals = padded_reals + ring_reals + ALIGNED(VECS * P * VL);
+    real *packed = get_scratch(scratch, packed_reals + THREADS * thread_reals);
+    if (!packed)
+        return NO_MEMORY;
+    real *of_threads = packed + packed_reals;
+    pack_filters(&s, packed, w);
+    #pragma omp parallel for schedule(static) if (s.B * s.Wnch * s.Yrow * s.Ycol * taps > WORTH_THREADS)
+    for (len b = 0; b < s.B; b++) {
+        real *padded = of_threads + THREAD * thread_reals;
+        real *ring = padded + padded_reals, *zs = ring + ring_reals;
+        const real *xb = x + b * image;
+        if (is_padded) {
+            pad_image(&s, padded, xb);
+            xb = padded;
+        }
+        conv_pool_image(&s, xb, packed, z + b * s.Wnch * P, WINNERS ? winners + b * P * WORDS * s.Wnch : NULL,
+                        (vec *)ring, zs);
+    }
+    return DONE;
+}

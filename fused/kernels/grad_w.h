@@ -1,0 +1,83 @@
+/* dW. Tasks are groups of filters x chunks of images. Chunks are cut by the sizes alone, and added in order; within
+ * one, a filter's winners are added one after the other, by images, windows and positions.
+ *
+ * A task has three forms, in files of their own, which differ in speed alone. Each has a name, GRAD_W_FORM, and defines
+ *   GROUP                        filters of a task
+ *   image_reals(s)               reals of an image as it wants it
+ *   load_image(s, xs, x)         x (Xnch, Xrow, Xcol) -> that; whether the form is right for it, or takes it one by one
+ *   group_reals(s)               reals of a group's sums
+ *   sum_at(s, f, c, i, j)        where the sum of a filter's tap is, f from the group's first filter
+ *   grad_w_task(...)             the sums of the filters f0 <= f < f1 over the images b0 <= b < b1
+ */
+#include "winners.h"
+
+#define TAPS (XNCH * WROW * WCOL)       /* 0 where not known */
+
+#if WHOLE_WINDOWS && WNCH && WNCH % VL == 0 && TAPS && TAPS <= REGS - 6 && AREA * TAPS <= 7 * VL
+#include "grad_w_registers.h"
+#elif RUN && WROW && WROW * CEIL_DIV(RUN, GL) <= REGS - 4
+#include "grad_w_patch.h"
+#else
+#include "grad_w_lists.h"
+#endif
+
+/* Images of a chunk: enough windows that adding chunks does not count. */
+static inline len chunk_images(const Sizes s)
+{
+    const len pieces = MIN(64, CEIL_DIV(s.B * s.Zrow * s.Zcol, 512));
+    return MAX(1, CEIL_DIV(s.B, MAX(1, pieces)));
+}
+
+/* The chunks' sums for filters f0 <= f < f1 -> gw (Wnch, Xnch, Wrow, Wcol). */
+static void add_chunks(const Sizes *t, real *gw, real *sums, len chunks, len groups, len f0, len f1)
+{
+    const Sizes s = FIXED(t);
+    const len window = s.Wrow * s.Wcol, reals = group_reals(s);
+    if (!chunks)
+        memset(sums, 0, reals * sizeof(real));
+    for (len n = 1; n < chunks; n++)
+        for (len k = 0; k < reals; k++)
+            sums[k] += sums[n * groups * reals + k];
+    for (len f = f0; f < f1; f++)
+        for (len c = 0; c < s.Xnch; c++)
+            for (len i = 0; i < s.Wrow; i++)
+                for (len j = 0; j < s.Wcol; j++) {
+                    const len k = i * s.Wcol + j;
+                    gw[(f * s.Xnch + c) * window + (FLIP ? window - 1 - k : k)] = sums[sum_at(s, f - f0, c, i, j)];
+                }
+}
+
+/* x, gz, winners -> gw; all contiguous, of sizes that fit. */
+static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, const word *winners, real *gw)
+{
+    const len image = image_reals(s), group = group_reals(s), chunk = chunk_images(s);
+    const len chunks = CEIL_DIV(s.B, chunk), groups = CEIL_DIV(s.Wnch, GROUP);
+    if (chunk * image > INT32_MAX)                  /* Event.at is an int */
+        return TOO_LARGE;
+    const len xs_reals = images_reals(s, s.B);
+    const len sums_reals = ALIGNED(MAX(1, chunks) * groups * group);
+    const len thread_reals = ALIGNED(MAX(s.Yrow * s.Ycol, s.Zrow * s.Zcol * VL));
+    real *xs = get_scratch(scratch, xs_reals + sums_reals + THREADS * thread_reals + CEIL_DIV(s.B, REAL_BYTES));
+    if (!xs)
+        return NO_MEMORY;
+    real *sums = xs + xs_reals, *of_threads = sums + sums_reals;
+    char *right = (char *)(of_threads + THREADS * thread_reals);
+    memset(xs + s.B * image, 0, (xs_reals - s.B * image) * sizeof(real));
+
+    #pragma omp parallel if (s.B * s.Wnch * s.Zrow * s.Zcol * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
+    {
+        #pragma omp for schedule(static)
+        for (len b = 0; b < s.B; b++)
+            right[b] = load_image(&s, xs + b * image, x + b * s.Xnch * s.Xrow * s.Xcol);
+        #pragma omp for schedule(dynamic)
+        for (len k = 0; k < chunks * groups; k++) {
+            const len b = k / groups * chunk, f = k % groups * GROUP;
+            grad_w_task(&s, sums + k * group, xs, right, gz, winners, b, MIN(b + chunk, s.B),
+                        f, MIN(f + GROUP, s.Wnch), of_threads + THREAD * thread_reals);
+        }
+        #pragma omp for schedule(static)
+        for (len k = 0; k < groups; k++)
+            add_chunks(&s, gw, sums + k * group, chunks, groups, k * GROUP, MIN((k + 1) * GROUP, s.Wnch));
+    }
+    return DONE;
+}

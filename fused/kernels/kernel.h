@@ -1,0 +1,131 @@
+/* What all kernels share: vectors, memory, threads.
+ *
+ * REAL_BYTES, 4 or 8, says whether a real is float or double. It is defined before a kernel is included, as are the
+ * sizes that the kernel is to know as constants. A kernel may be included several times, with other constants, each
+ * time in a namespace of its own; so there are no include guards, and the system's headers (stdint.h, stdlib.h,
+ * string.h, omp.h) come before. It is valid C++, because Theano compiles it as such, and plain C in spirit.
+ *
+ * Results are the same to the last bit on every processor with fused multiply-adds: no sum's order follows the width
+ * of the vectors or the number of registers or threads, and every multiply-add is fused, as the compiler is told to
+ * (-ffp-contract=fast).
+ */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NOT_INLINED static __attribute__((noinline))
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define CEIL_DIV(a, b) (((a) + (b) - 1) / (b))
+
+typedef ptrdiff_t len;
+
+/* ---- Vectors: VL reals each, REGS of them in the register file. ---------- */
+
+#if defined(__AVX512F__)
+#define VBYTES 64
+#define REGS 32
+#elif defined(__AVX__)
+#define VBYTES 32
+#define REGS 16
+#elif defined(__aarch64__)
+#define VBYTES 16
+#define REGS 32
+#else
+#define VBYTES 16
+#define REGS 16
+#endif
+#define VL (VBYTES / REAL_BYTES)
+
+#if REAL_BYTES == 4
+typedef float real;
+typedef int32_t integer;                /* as wide as a real */
+#else
+typedef double real;
+typedef int64_t integer;
+#endif
+typedef real vec __attribute__((vector_size(VBYTES)));
+typedef integer ivec __attribute__((vector_size(VBYTES)));
+/* As vec, but anywhere in memory. */
+typedef real loose __attribute__((vector_size(VBYTES), aligned(REAL_BYTES), may_alias));
+
+/* Keeps a vector's value from being fused with what comes after. */
+#if defined(__x86_64__)
+#define ROUNDED(v) __asm__ ("" : "+v"(v))
+#elif defined(__aarch64__)
+#define ROUNDED(v) __asm__ ("" : "+w"(v))
+#else
+#define ROUNDED(v)
+#endif
+
+/* ---- Threads. ------------------------------------------------------------ */
+
+#ifdef _OPENMP
+#define THREADS omp_get_max_threads()
+#define THREAD omp_get_thread_num()
+#else
+#define THREADS 1
+#define THREAD 0
+#endif
+/* Multiply-adds that are worth waking the other threads. */
+#define WORTH_THREADS 500000
+
+/* ---- Memory: lives as long as the compiled function, so that a call costs no mmap. */
+
+typedef struct { void *memory; size_t bytes; } Scratch;
+
+/* What a kernel returns. */
+enum { DONE = 0, NO_MEMORY = -1, TOO_LARGE = -2 };
+
+/* Room for so many reals, aligned for vectors; NULL if there is not enough. */
+static real *get_scratch(Scratch *s, size_t reals)
+{
+    const size_t bytes = reals * sizeof(real) + 64;
+    if (s->bytes < bytes) {
+        free(s->memory);
+        s->memory = malloc(bytes);
+        s->bytes = s->memory ? bytes : 0;
+    }
+    return s->memory ? (real *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63) : NULL;
+}
+
+#define ALIGNED(reals) (((reals) + 15) & ~(len)15)
+
+/* dst[j][i] = src[i][j] for i < n, j < m. */
+static inline void transpose(real *dst, len dst_row, const real *src, len src_row, len n, len m)
+{
+#ifndef __clang__                       /* which has no __builtin_shuffle */
+    if (n >= VL && m >= VL) {
+        /* VL x VL blocks in registers: swap the off-diagonal quarters, then
+         * those of the quarters, ...; the last block overlaps the one before. */
+        for (len i = 0; i < n; i += VL)
+            for (len j = 0; j < m; j += VL) {
+                const len i0 = MIN(i, n - VL), j0 = MIN(j, m - VL);
+                vec r[VL];
+                UNROLL for (int k = 0; k < VL; k++)
+                    r[k] = *(const loose *)(src + (i0 + k) * src_row + j0);
+                UNROLL for (int h = VL / 2; h; h /= 2) {
+                    ivec low, high;
+                    UNROLL for (int l = 0; l < VL; l++) {
+                        low[l] = l & h ? VL + l - h : l;
+                        high[l] = l & h ? VL + l : l + h;
+                    }
+                    UNROLL for (int k = 0; k < VL; k++)
+                        if (!(k & h)) {
+                            const vec a = r[k], b = r[k + h];
+                            r[k] = __builtin_shuffle(a, b, low);
+                            r[k + h] = __builtin_shuffle(a, b, high);
+                        }
+                }
+                UNROLL for (int k = 0; k < VL; k++)
+                    *(loose *)(dst + (j0 + k) * dst_row + i0) = r[k];
+            }
+        return;
+    }
+#endif
+    for (len j = 0; j < m; j++)
+        for (len i = 0; i < n; i++)
+            dst[j * dst_row + i] = src[i * src_row + j];
+}

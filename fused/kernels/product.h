@@ -1,0 +1,113 @@
+/* C <- alpha A B + beta C for the matrices of small nets, in parallel.
+ *
+ * A (M, K) and B (K, N) may have any strides, so transposed ones cost nothing; columns of C lie across the vector
+ * lanes. A tile of C stays in registers for the whole sum over K, in order, and belongs to one thread.
+ */
+#include "kernel.h"
+
+enum {
+    WIDE = 2,                           /* vectors side by side in a tile */
+    TALL = REGS == 32 ? 12 : 6,         /* rows of a tile: with WIDE vectors, they fill 24 of 32 registers, or 12 of 16 */
+    SHORT = TALL / 3
+};
+
+typedef struct {
+    len M, N, K;
+    const real *A; len am, ak;          /* strides, in reals */
+    const real *B; len bk, bn;
+    real *C; len cm, cn;
+    real alpha, beta;
+} Product;
+
+/* `rows` rows of C from m on, `count` <= wide * VL columns from n on; P: these columns of B, rows `step` apart. */
+ALWAYS_INLINE void tile(const Product *p, const int rows, const int wide, len m, len n, len count,
+                        const real *P, len step)
+{
+    vec sum[TALL][WIDE];
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int v = 0; v < wide; v++)
+            sum[i][v] = (vec){0};
+    const real *a = p->A + m * p->am;
+    const len am = p->am, ak = p->ak;
+    for (len k = 0; k < p->K; k++, a += ak, P += step) {
+        vec b[WIDE];
+        UNROLL for (int v = 0; v < wide; v++)
+            b[v] = *(const loose *)(P + v * VL);
+        UNROLL for (int i = 0; i < rows; i++)
+            UNROLL for (int v = 0; v < wide; v++)
+                sum[i][v] += a[i * am] * b[v];
+    }
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int v = 0; v < wide; v++) {
+            real *c = p->C + (m + i) * p->cm + (n + v * VL) * p->cn;
+            const len left = count - v * VL;
+            vec scaled = p->alpha * sum[i][v];
+            ROUNDED(scaled);                        /* beta * c is what is fused below */
+            if (p->cn == 1 && left >= VL)
+                *(loose *)c = p->beta == 0 ? scaled : p->beta * *(loose *)c + scaled;
+            else
+                for (len j = 0; j < MIN(left, VL); j++)
+                    c[j * p->cn] = p->beta == 0 ? scaled[j] : p->beta * c[j * p->cn] + scaled[j];
+        }
+}
+
+/* All rows m to end of a panel of columns. */
+ALWAYS_INLINE void rows_of_panel(const Product *p, const int wide, len m, len end, len n, len count,
+                                 const real *P, len step)
+{
+    for (; m + TALL <= end; m += TALL)
+        tile(p, TALL, wide, m, n, count, P, step);
+    for (; m + SHORT <= end; m += SHORT)
+        tile(p, SHORT, wide, m, n, count, P, step);
+    for (; m < end; m++)
+        tile(p, 1, wide, m, n, count, P, step);
+}
+
+/* Columns n to n + count of B, padded with zeros to `width`: P (K, width). */
+static void pack(const Product *p, real *P, len width, len n, len count)
+{
+    const real *B = p->B + n * p->bn;
+    if (count < width)
+        memset(P, 0, p->K * width * sizeof(real));
+    if (p->bn <= p->bk)
+        for (len k = 0; k < p->K; k++)
+            for (len j = 0; j < count; j++)
+                P[k * width + j] = B[k * p->bk + j * p->bn];
+    else
+        for (len j = 0; j < count; j++)
+            for (len k = 0; k < p->K; k++)
+                P[k * width + j] = B[k * p->bk + j * p->bn];
+}
+
+static int product(Scratch *scratch, const Product *p)
+{
+    if (p->M == 0 || p->N == 0)
+        return DONE;
+    const len width = (p->N > VL ? WIDE : 1) * VL;
+    const len panels = CEIL_DIV(p->N, width), blocks = CEIL_DIV(p->M, TALL);
+    /* Whole panels of rows that lie in memory as they are needed are not packed. */
+    const int direct = p->bn == 1 && p->N % VL == 0;
+    real *packed = direct ? NULL : get_scratch(scratch, panels * p->K * width);
+    if (!direct && !packed)
+        return NO_MEMORY;
+    #pragma omp parallel if ((double)p->M * p->N * p->K > 200000)
+    {
+        if (!direct) {
+            #pragma omp for schedule(static)
+            for (len i = 0; i < panels; i++)
+                pack(p, packed + i * p->K * width, width, i * width, MIN(width, p->N - i * width));
+        }
+        #pragma omp for schedule(static)
+        for (len task = 0; task < panels * blocks; task++) {
+            const len i = task / blocks, n = i * width, count = MIN(width, p->N - n);
+            const len m = task % blocks * TALL, end = MIN(m + TALL, p->M);
+            const real *P = direct ? p->B + n : packed + i * p->K * width;
+            const len step = direct ? p->bk : width;
+            if (count > VL)
+                rows_of_panel(p, WIDE, m, end, n, count, P, step);
+            else
+                rows_of_panel(p, 1, m, end, n, count, P, step);
+        }
+    }
+    return DONE;
+}
