@@ -4,6 +4,7 @@
 # make torture runs the tests of kills, damage and bad surroundings in full; make fuzz fuzzes the reader of data files
 # make test-pythons does all that on each Python from 3.8 to 3.14 that is here, and compares their logs
 # make peers   sets up PyTorch, TensorFlow and JAX, each in an environment of its own, for experiments/bench.py
+# make kernels compares the C of fused/ with plain loops, in programs without Python, and prints its GFLOP/s
 
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8
 FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 14))
@@ -26,6 +27,10 @@ test-pythons:
 fuzz: setup
 	@$(PIP) 'atheris==2.3.0; python_version < "3.12"' 'atheris==3.0.0; python_version >= "3.12"'
 	@.venv/bin/python tests/fuzz_idx.py -max_total_time=600 $(ARGS)
+
+kernels:
+	@$(MAKE) --no-print-directory -s -C fused/check -j`getconf _NPROCESSORS_ONLN` check
+	@$(MAKE) --no-print-directory -s -C fused/check rates
 
 doctor: setup
 	@.venv/bin/python -m theano_setup
@@ -84,4 +89,4 @@ peers: $(PEERS:%=.venv-%/ready)
 	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $< && touch $@ || { \
 	  echo "$* cannot be installed here: experiments/bench.py leaves it out"; rm -rf .venv-$*; }
 
-.PHONY: run test test-pythons torture fuzz doctor setup extras clean peers
+.PHONY: run test test-pythons torture fuzz kernels doctor setup extras clean peers

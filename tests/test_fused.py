@@ -17,7 +17,8 @@ from theano.tensor.nnet import conv2d
 from theano.tensor.signal.pool import pool_2d
 
 import fused
-from fused import ConvPool, ConvPoolGradW, ConvPoolGradX
+from conftest import ROOT, amount
+from fused import ConvPool, ConvPoolGradW, ConvPoolGradX, kernel_op
 
 FUSED = theano.compile.get_mode('FAST_RUN').including('conv_pool_fusion')
 STOCK = FUSED.excluding('conv_pool_fusion')
@@ -344,3 +345,31 @@ def test_compiled_once_for_all_processes(tmp_path):
     assert compiled
     assert start().wait() == 0
     assert modules() == compiled
+
+
+@pytest.mark.parametrize('first', ['fused', 'theano_setup', 'fused.gather', 'fused.kernel_op'])
+def test_may_be_imported_first(first):
+    code = 'import %s, fused; print(fused.ConvPool.__name__)' % first
+    run = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=ROOT, stdout=subprocess.PIPE)
+    assert run.returncode == 0 and run.stdout.split() == [b'ConvPool']
+
+
+def test_a_change_of_the_c_or_of_a_constant_is_another_version(monkeypatch):
+    def version(ds=(2, 2)):
+        op = ConvPool('valid', True, ds, ds, (0, 0), False)
+        return op.c_code_cache_version_apply(op.make_node(*T.tensor4s(2)))
+
+    before = version()
+    assert version() == before and version(ds=(3, 3)) != before
+    text = kernel_op.c_files()
+    assert all(name in text for name in ('conv_tile(', 'grad_w_task(', 'take_rows(', 'PyArray_GETCONTIGUOUS'))
+    monkeypatch.setattr(kernel_op, 'c_files', lambda: text + ' ')
+    assert version() != before
+
+
+@pytest.mark.parametrize('program', amount(['sanitized/conv16-conv16-ds2', 'sanitized/any', 'fast/dense'], ['']))
+def test_kernels_equal_plain_loops_without_python(program):
+    """All of them in `make torture`, and in `make kernels`."""
+    target = 'check/' + program if program else 'check'
+    run = subprocess.run(['make', '-s', '-C', os.path.join(ROOT, 'fused', 'check'), target], stdout=subprocess.PIPE)
+    assert run.returncode == 0 and b'OK' in run.stdout
