@@ -6,9 +6,7 @@
 `make peers` sets the peers up. For each net, every contender waits in a process of its own with the data in
 memory; in each repeat they take turns at the same epoch, same weights, same order, while the others sleep.
 """
-import contextlib
 import datetime
-import difflib
 import json
 import os
 import shutil
@@ -19,53 +17,31 @@ import sys
 import tempfile
 import time
 
+from paths import HERE, ROOT
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-sys.path[:0] = [ROOT, HERE, os.path.join(HERE, 'peers')]
-import mnist  # noqa: E402
-from run.settings import stop  # noqa: E402
-from machine import cores, machine  # noqa: E402
-from protocol import Failed, Worker, hold  # noqa: E402
-from runs import ARTICLE  # noqa: E402
+from datasets.files import write_whole
+from run import script
+from run.settings import SettingError, file_named, integers, nearest, parse
+from machine import cores, machine
+from peers.protocol import Failed, Worker, hold
+from runs import arguments_of, prepare, runs_named
+import tables
 
-
-# settings, each to be given as name=value
-net = 'all'              # nets of the table below, separated by commas
-peers = 'all'            # contenders beside this project, separated by commas, or 'none'
-repeats = 5              # timed epochs of each contender: their median counts
-threads = cores()        # of every contender, which is held to as many cores
-part = 500               # minibatches of the epoch that are timed: fewer for a quick look
-data = 'auto'            # as in mnist_convnet.py
-startup = 0              # 1: time the article's first run, too, as a process with cold and warm caches
-json_file = ''           # json=FILE: figures
-markdown = ''            # markdown=FILE: the table
-
-NL, batchsize, eta, mu = 50000, 100, 0.05, 0.8
+DEFAULTS = {'net': 'article', 'peers': 'all', 'repeats': 5, 'threads': cores(), 'part': 500, 'data': 'auto',
+            'startup': 0, 'json': '', 'markdown': ''}
+RULES = {
+    'net': (lambda value: isinstance(value, str), 'names of runs.py or of its groups, separated by commas'),
+    'peers': (lambda value: isinstance(value, str), "'all', 'none', or contenders, separated by commas"),
+    'repeats': (integers(1, 1000)[0], 'a whole number from 1 to 1000: timed epochs, whose median counts'),
+    'threads': integers(1, cores()),
+    'part': (integers(1, 500)[0], 'a whole number from 1 to 500: minibatches of the epoch that are timed'),
+    'data': (lambda value: isinstance(value, str), "as in mnist_convnet.py"),
+    'startup': (integers(0, 1)[0], "1 times the article's first run, too, as a process with cold and warm caches"),
+    'json': file_named('.json'), 'markdown': file_named('.md'),
+}
 ONE_THREAD = 'project, one thread'
 TOLERANCE = 0.1          # relative, of the cost after the epoch: sums in another order drift apart this far at most
-
-
-def conv(Wnch, ds, afunc='linear'):
-    return {'kind': 'conv', 'Wnch': Wnch, 'ds': [ds, ds], 'afunc': afunc}
-
-
-def full(H, afunc, Wsigma=0.05):
-    return {'kind': 'full', 'H': H, 'afunc': afunc, 'Wsigma': Wsigma}
-
-
-# The article's nets: their hidden layers.
-NETS = {
-    'conv16-ds2': [conv(16, 2)],
-    'conv64-ds2': [conv(64, 2)],
-    'conv16-ds4': [conv(16, 4)],
-    'conv64-ds4': [conv(64, 4)],
-    'conv16-ds4-relu': [conv(16, 4, 'ReLu')],
-    'conv16-conv16-ds2': [conv(16, 2), conv(16, 2)],
-    'conv16-conv16-ds4': [conv(16, 4), conv(16, 4)],
-    'conv16-full400': [conv(16, 4, 'ReLu'), full(400, 'ReLu')],
-}
 
 # Contenders: environment, script, and choices, of which each net keeps the fastest by trial.
 CONTENDERS = {
@@ -82,62 +58,43 @@ CONTENDERS = {
 }
 
 
-def nearest(name, known):
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    return ', did you mean %s?' % near[0] if near else ', known are %s' % ', '.join(known)
-
-
-def override(settings, arguments):
-    """Puts the arguments, name=value, into settings, and checks them; ends with one line and status 2 if wrong."""
-    whole = {'repeats': 1000, 'threads': cores(), 'part': NL // batchsize, 'startup': 1}
-    names = ['net', 'peers', 'data', 'json', 'markdown'] + list(whole)
-    for argument in arguments:
-        name, equals, value = argument.partition('=')
-        if not equals or name not in names:
-            stop('%s: must be name=value%s' % (argument, nearest(name, names)))
-        if name in whole:
-            least = 0 if name == 'startup' else 1
-            if not value.isdigit() or not least <= int(value) <= whole[name]:
-                stop('%s = %s: must be a whole number from %d to %d' % (name, value, least, whole[name]))
-            value = int(value)
-        settings['json_file' if name == 'json' else name] = value
+def given_settings(arguments):
+    """The settings, with nets as {name: Run} and peers as a list. Raises SettingError."""
+    given = parse(__doc__, DEFAULTS, RULES, arguments)
     others = [name for name in CONTENDERS if name != 'project']
-    for name, known, none in (('net', list(NETS), []), ('peers', others, ['none'])):
-        value = settings[name]
-        chosen = known if value == 'all' else [] if value in none else value.split(',')
-        for word in chosen:
-            if word not in known:
-                stop('%s = %s: no such name%s' % (name, word, nearest(word, known + ['all'] + none)))
-        settings[name] = [word for word in known if word in chosen]
-    for path in (settings['json_file'], settings['markdown']):
-        if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-            stop('%s: no such folder' % path)
+    chosen = {'all': others, 'none': []}.get(given['peers'], given['peers'].split(','))
+    for name in chosen:
+        if name not in others:
+            raise SettingError('peers = %s: %s' % (name, nearest(name, others + ['all', 'none'], 'contender')))
+    given['peers'] = [name for name in others if name in chosen]
+    given['net'] = runs_named(given['net'], 'net')
+    return given
 
 
-def layers_of(hidden):
-    """The net's layers with their sizes, derived from the hidden ones; a softmax layer of 10 classes ends it."""
-    layers, dim = [], [1, 28, 28]
-    for layer in hidden + [full(10, 'softmax', Wsigma=0.005)]:
-        layer = dict(layer)
-        if layer['kind'] == 'conv':
-            Ydim = [dim[1] - 4, dim[2] - 4]
-            layer.update(Xdim=dim[1:], Wshape=[layer['Wnch'], dim[0], 5, 5], Wsigma=0.05, Ydim=Ydim)
-            dim = [layer['Wnch'], -(-Ydim[0] // layer['ds'][0]), -(-Ydim[1] // layer['ds'][1])]
+def layers_of(net):
+    """A net's layers for its peers, with their sizes, as dictionaries: what mnist_convnet.py has built."""
+    layers = []
+    for layer in net.layers:
+        Wshape = list(layer.W.get_value(borrow=True).shape)
+        words = {'afunc': layer.afunc, 'Wshape': Wshape, 'bias': layer.b is not None,
+                 'Wsigma': 0.1 if layer is not net.layers[-1] else 0.005}
+        if len(Wshape) == 4:
+            words.update(kind='conv', Xdim=[layer.Xrow, layer.Xcol], Ydim=[layer.Yrow, layer.Ycol], ds=list(layer.ds))
         else:
-            layer.update(Wshape=[int(np.prod(dim)), layer['H']], maps=dim if len(dim) == 3 else None)
-            dim = [layer['H']]
-        layers.append(layer)
+            before = [other.Zshape for other in net.layers[:len(layers)]][-1:]
+            words.update(kind='full', maps=list(before[0]) if before and len(before[0]) == 3 else None)
+        layers.append(words)
     return layers
 
 
-def flops(layers):
+def flops(layers, batchsize):
     """Dense floating-point operations of a minibatch: (conv forward, conv backward, whole step).
 
     Forward, gradient for W and gradient for X are counted alike, the last not for the first layer.
     """
     forward = [2 * batchsize * int(np.prod(layer['Wshape'] + layer.get('Ydim', []))) for layer in layers]
     convs = [f for f, layer in zip(forward, layers) if layer['kind'] == 'conv']
-    return sum(convs), 2 * sum(convs) - convs[0], 3 * sum(forward) - forward[0]
+    return sum(convs), 2 * sum(convs) - sum(convs[:1]), 3 * sum(forward) - forward[0]
 
 
 def python_of(contender):
@@ -149,10 +106,10 @@ def say(*words):
     print('#', *words, file=sys.stderr, flush=True)
 
 
-def seconds_per_epoch(worker, minibatches):
+def seconds_per_epoch(worker, job, minibatches):
     """(seconds of an epoch, cores in use), from a part of it."""
     seconds, cpu, _ = worker.ask('train', 0, minibatches)
-    return seconds * NL / batchsize / minibatches, cpu / seconds
+    return seconds * job['NL'] / job['batchsize'] / minibatches, cpu / seconds
 
 
 def enter(contender, job):
@@ -161,10 +118,11 @@ def enter(contender, job):
     _, script, choices = CONTENDERS[contender]
     for choice in choices:
         try:
-            worker = Worker(python_of(contender), os.path.join(HERE, 'peers', script), dict(job, choice=choice))
-            worker.ask('train', 1, min(part, 10))          # compiles, fills caches
+            worker = Worker(python_of(contender), os.path.join(HERE, 'peers', script), dict(job, choice=choice),
+                            **{'PYTHONPATH': ROOT} if contender in ('project', 'stock') else {})
+            worker.ask('train', 1, min(job['part'], 10))   # compiles, fills caches
             if len(choices) > 1:
-                tried[choice] = min(seconds_per_epoch(worker, min(part, 25))[0] for _ in range(4))
+                tried[choice] = min(seconds_per_epoch(worker, job, min(job['part'], 25))[0] for _ in range(4))
         except Failed as failure:
             say('%s left out: %s' % (choice or contender, failure))
             continue
@@ -177,8 +135,8 @@ def enter(contender, job):
     return best, tried
 
 
-def take_turns(workers, peak):
-    """Times every worker in every repeat: seconds, cores in use, costs, conv layers, checkpoints, cores the waiting use.
+def take_turns(workers, job, repeats, peak):
+    """Times every worker in every repeat: seconds, cores in use, costs, conv layers, checkpoints, cores of the waiting.
 
     A worker that fails leaves workers.
     """
@@ -190,10 +148,10 @@ def take_turns(workers, peak):
             waiting = [w for w in workers.values() if w is not worker]
             try:
                 worker.ask('reset')
-                worker.ask('train', 1, min(part, 10))      # warm again, after its sleep
+                worker.ask('train', 1, min(job['part'], 10))      # warm again, after its sleep
                 worker.ask('reset')
                 start, cpu = time.time(), sum(w.cpu() for w in waiting)
-                seconds, cores_in_use = seconds_per_epoch(worker, part)
+                seconds, cores_in_use = seconds_per_epoch(worker, job, job['part'])
                 idle.append((sum(w.cpu() for w in waiting) - cpu) / (time.time() - start))
                 times[contender].append(seconds)
                 in_use[contender].append(cores_in_use)
@@ -209,22 +167,23 @@ def take_turns(workers, peak):
     return times, in_use, costs, conv_times, checkpoints, max(idle)
 
 
-def run_net(name, contenders, peak, folder):
+def run_net(name, contenders, prepared, given, peak, folder):
     """Figures of a net: each contender's seconds an epoch, their spread, costs, arithmetic rates."""
     say('%s' % name)
-    layers = layers_of(NETS[name])
-    job = {'layers': layers, 'folder': folder, 'eta': eta, 'mu': mu, 'batchsize': batchsize}
+    settings, layers, NL = prepared['settings'], layers_of(prepared['net']), len(prepared['dataset'].tL)
+    job = {'layers': layers, 'folder': folder, 'NL': NL, 'part': min(given['part'], NL // settings['batchsize']),
+           **{key: settings[key] for key in ('eta', 'mu', 'batchsize')}}
     workers, tried = {}, {}
     for contender in contenders:
         kind = contender.partition(', ')[0]
-        worker, tried[contender] = enter(kind, dict(job, threads=threads if kind == contender else 1))
+        worker, tried[contender] = enter(kind, dict(job, threads=given['threads'] if kind == contender else 1))
         if worker is not None:
             workers[contender] = worker
-    times, in_use, costs, conv_times, checkpoints, idle = take_turns(workers, peak)
+    times, in_use, costs, conv_times, checkpoints, idle = take_turns(workers, job, given['repeats'], peak)
     for worker in workers.values():
         worker.end()
     if 'project' not in workers:
-        stop('%s: this project itself does not run' % name, 1)
+        script.stop('%s: this project itself does not run' % name, 1)
     say('cost after the epoch: ' + ', '.join('%s %.4f' % (c, costs[c]) for c in workers))
     wrong = [c for c in workers if not abs(costs[c] / costs['project'] - 1) <= TOLERANCE]
     for contender in wrong:
@@ -233,8 +192,8 @@ def run_net(name, contenders, peak, folder):
         say('those waiting used %.2f cores' % idle)
     medians = {c: statistics.median(times[c]) for c in workers if c not in wrong}
     one_thread = medians.pop(ONE_THREAD, None)
-    forward, both = np.median(conv_times, axis=0)
-    minibatch = forward, both - forward, medians['project'] * batchsize / NL
+    forward, both = np.median(conv_times, axis=0)          # 0 where there is no conv layer
+    minibatch = forward, both - forward, medians['project'] * job['batchsize'] / NL
     return {
         'seconds_per_epoch': medians, 'project_one_thread': one_thread,
         'spread': {c: [min(times[c]), max(times[c])] for c in workers}, 'all': times,
@@ -242,15 +201,15 @@ def run_net(name, contenders, peak, folder):
         'cost': costs, 'does_not_learn_the_same': wrong, 'choice': {c: w.choice for c, w in workers.items()},
         'seconds_of_choices': tried, 'versions': {c: w.version for c, w in workers.items()},
         'cores_in_use': {c: statistics.median(in_use[c]) for c in workers}, 'cores_used_by_the_waiting': idle,
-        'gflops': {key: 1e-9 * f / s for key, f, s in
-                   zip(('conv_forward', 'conv_backward', 'step'), flops(layers), minibatch)},
+        'gflops': {key: 1e-9 * f / s for key, f, s in zip(
+            ('conv_forward', 'conv_backward', 'step'), flops(layers, job['batchsize']), minibatch) if f},
     }
 
 
 class Peak:
     """Fused multiply-adds, float32, in GFLOP/s, of one thread and of all: measured again and again, in turns."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, threads):
         self.program, self.gflops = os.path.join(folder, 'fma_peak'), {1: [], threads: []}
         compiler = shutil.which('g++') or shutil.which('clang++')
         subprocess.run([compiler, '-O3', '-march=native', '-fopenmp', '-x', 'c++', os.path.join(HERE, 'fma_peak.c'),
@@ -263,118 +222,68 @@ class Peak:
             self.gflops[number].append(float(answer.stdout))
 
 
-def start_up():
+def start_up(data, threads):
     """Seconds of the article's first run, a process: no epoch, from an empty and a warm cache; then whole."""
     seconds = {}
     with tempfile.TemporaryDirectory() as folder:
         flags = ','.join(filter(None, [os.environ.get('THEANO_FLAGS'), 'base_compiledir=' + folder]))
         for name, arguments in (('empty_cache', ['nepoch=0']), ('warm_cache', ['nepoch=0']), ('whole_run', [])):
             start = time.time()
-            subprocess.run([sys.executable, os.path.join(ROOT, 'mnist_convnet.py'), 'data=' + data] + arguments, check=True,
-                           env=dict(os.environ, THEANO_FLAGS=flags, OMP_NUM_THREADS=str(threads)),
+            command = [sys.executable, os.path.join(ROOT, 'mnist_convnet.py'), 'data=' + data, *arguments]
+            subprocess.run(command, env=dict(os.environ, THEANO_FLAGS=flags, OMP_NUM_THREADS=str(threads)), check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             seconds[name] = time.time() - start
             say('%s: %.1f s' % (name, seconds[name]))
     return seconds
 
 
-def geometric_mean(values):
-    return statistics.geometric_mean(values) if values else None
-
-
-def ratios(figures):
-    """(fastest peer / project, stock / project, one thread / all threads), None where not measured."""
-    seconds = figures['seconds_per_epoch']
-    others = [s for c, s in seconds.items() if c not in ('project', 'stock')]
-    return [other / seconds['project'] if other else None for other in (
-        min(others, default=None), seconds.get('stock'), figures['project_one_thread'])]
-
-
-def table(result):
-    """The figures as Markdown."""
-    columns = [c for c in CONTENDERS if any(c in f['seconds_per_epoch'] for f in result['nets'].values())]
-    words = ['net', 'article'] + columns + ['fastest peer / project', 'stock / project', 'one thread / %d' % threads,
-                                            'conv forward', 'conv backward', 'step']
-    lines = [words, ['---'] + ['---:'] * (len(words) - 1)]
-
-    def cell(value, form='%.2f'):
-        return form % value if value is not None else ''
-
-    for name, figures in result['nets'].items():
-        article = ARTICLE[name].article.wall
-        lines.append([name, cell(article and article / 50, '%.1f')]
-                     + [cell(figures['seconds_per_epoch'].get(c)) for c in columns] + [cell(r) for r in ratios(figures)]
-                     + [cell(100 * g / result['peak_gflops'], '%.0f %%') for g in figures['gflops'].values()])
-    means = result['geometric_means']
-    lines.append(['geometric mean', ''] + [''] * len(columns) + [cell(m) for m in means.values()] + [''] * 3)
-    text = '\n'.join('| %s |' % ' | '.join(line) for line in lines)
-    spread = max((high - low) / statistics.median(figures['all'][c]) for figures in result['nets'].values()
-                 for c, (low, high) in figures['spread'].items())
-    return text + '\n\n' + (
-        'Seconds per training epoch of %d images (%s), median of %d (highest less lowest: at most %.0f %% of it); '
-        '%d threads, float32, minibatches of %d%s. Last columns: '
-        'share of the FMA peak, %.0f GFLOP/s (in the median %.2f times that of one thread), that this project reaches: '
-        'all operations of a dense convolution count, '
-        'also those that max-pooling makes needless, hence more than 100 %%. '
-        'Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon that used one core\'s worth. %s; %s; %s.\n' % (
-            NL, result['data'], repeats, 100 * spread, threads, batchsize,
-            '' if part * batchsize == NL else ', scaled from the first %d of them' % part,
-            result['peak_gflops'], result['peak_one_thread_to_all'],
-            result['machine'], ', '.join(result['versions']), result['date'])) + (
-        '\nA checkpoint after every epoch takes %s of it.\n' % ', '.join('%.1f %% (%s)' % (
-            100 * figures['checkpoint_share_of_epoch'], name) for name, figures in result['nets'].items())) + (
-        '' if 'startup_seconds' not in result else
-        '\nThe article\'s first run as a process: %(whole_run).1f s from start to last line; with nepoch=0, '
-        '%(warm_cache).1f s from a warm cache and %(empty_cache).1f s from an empty one.\n' % result['startup_seconds'])
-
-
-def main():
+def bench(given):
+    """Times the nets, and writes what there is after each; returns the figures."""
     say('load of the machine before the start: %.1f (should be near 0)' % os.getloadavg()[0])
-    missing = [c for c in peers if not os.path.exists(python_of(c))]
+    missing = [c for c in given['peers'] if not os.path.exists(python_of(c))]
     if missing:
         say('missing, left out: %s (`make peers` sets them up)' % ', '.join(missing))
-    contenders = ['project'] + [ONE_THREAD] * (threads > 1) + [c for c in peers if c not in missing]
+    threads = given['threads']
+    contenders = ['project'] + [ONE_THREAD] * (threads > 1) + [c for c in given['peers'] if c not in missing]
     result = {'threads': threads, 'peak_gflops': None, 'nets': {}, 'missing': missing, 'machine': machine(),
-              'date': datetime.date.today().isoformat(), 'repeats': repeats, 'minibatches': part}
+              'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part']}
     with tempfile.TemporaryDirectory() as folder:
-        digits = mnist.load(data, NL)
-        result['data'] = digits.source
-        np.save(os.path.join(folder, 'X.npy'), digits.XL)
-        np.save(os.path.join(folder, 't.npy'), digits.tL)
-        peak = Peak(folder)
-        for name in net:
-            result['nets'][name] = run_net(name, contenders, peak, folder)
+        peak = Peak(folder, threads)
+        for name, run in given['net'].items():
+            prepared = prepare(['data=' + given['data']] + arguments_of(run))
+            dataset = prepared['dataset']
+            result['data'], result['NL'] = dataset.source, len(dataset.tL)
+            np.save(os.path.join(folder, 'X.npy'), dataset.XL)
+            np.save(os.path.join(folder, 't.npy'), dataset.tL)
+            result['nets'][name] = run_net(name, contenders, prepared, given, peak, folder)
             result['peak_gflops'] = max(peak.gflops[threads])
-            result['peak_one_thread_to_all'] = statistics.median(peak.gflops[threads]) / statistics.median(peak.gflops[1])
-            write(result)                                  # after each net: an hour's figures outlive a Ctrl-C
-    if startup:
-        result['startup_seconds'] = start_up()
-        write(result)
-    print(table(result))
+            one, every = (statistics.median(peak.gflops[number]) for number in (1, threads))
+            result['peak_one_thread_to_all'] = every / one
+            write(result, given)                           # after each net: an hour's figures outlive a Ctrl-C
+    if given['startup']:
+        result['startup_seconds'] = start_up(given['data'], threads)
+        write(result, given)
+    return result
 
 
-def write(result):
+def write(result, given):
     """Completes the figures of the nets so far, and writes the files asked for."""
-    nets = result['nets'].values()
-    result['versions'] = sorted({v for figures in nets for v in figures['versions'].values()})
-    result['geometric_means'] = {
-        key: geometric_mean([r[n] for r in map(ratios, nets) if r[n]])
-        for n, key in enumerate(('fastest_peer_to_project', 'stock_to_project', 'one_thread_to_all'))}
-    for path, text in ((json_file, json.dumps(result, indent=1) + '\n'), (markdown, table(result))):
+    result['versions'] = sorted({v for figures in result['nets'].values() for v in figures['versions'].values()})
+    for path, text in ((given['json'], json.dumps(result, indent=1) + '\n'), (given['markdown'], tables.bench(result))):
         if path:
-            with open(path, 'w') as file:
-                file.write(text)
+            write_whole(path, text.encode())
 
 
-if __name__ == '__main__':
-    override(globals(), sys.argv[1:])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def main(arguments):
+    given = given_settings(arguments)
     try:
-        main()
-    except mnist.DataError as error:
-        stop(error)
-    except KeyboardInterrupt:
-        stop('stopped by Ctrl-C', 130)
+        print(tables.bench(bench(given)))
     finally:
         for worker in list(Worker.running):
             worker.end()
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with script.ending():
+        main(sys.argv[1:])

@@ -2,13 +2,14 @@
 
     python experiments/compare.py A.log B.log.gz            a file: a run, or several runs one after the other
     python experiments/compare.py logs/conv16-ds2 A.log     a folder: runs that differ by seed
-    python experiments/compare.py logs png=FILE.png         a folder of such folders; curves (matplotlib: make extras)
+    python experiments/compare.py logs png=FILE.png         a folder of such folders; curves (PDF and SVG, too)
+    python experiments/compare.py conv16-ds2 conv16-ds4     runs whose logs are in experiments/results
 
-The article's printed lines are read, too. Each group of runs is compared with the first, by the test errors after the
-last epoch. Both have several runs: a paired t-test where the seeds are the same, else Welch's. One run and several:
-could it be one more of them (prediction interval)? One run and one: the binomial error alone, which knows nothing of
-seeds. The binomial error of a difference takes two samples of test examples as independent; both nets are tested on
-the same ones, so it is an upper bound as long as their mistakes are positively correlated.
+The article's printed lines are read, too. Each group of runs is compared with the first that has a test error, by the
+test errors after the last epoch. Both have several runs: a paired t-test where the seeds are the same, else Welch's.
+One run and several: could it be one more of them (prediction interval)? One run and one: the binomial error alone,
+which knows nothing of seeds. The binomial error of a difference takes two samples of test examples as independent; both
+nets are tested on the same ones, so it is an upper bound as long as their mistakes are positively correlated.
 Exit status 2: a log that cannot be read, or groups that cannot be compared, as they were tested on different data.
 """
 import collections
@@ -17,16 +18,13 @@ import os
 import shutil
 import sys
 
+from paths import RESULTS
 import numpy as np
 from scipy import stats
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import curves  # noqa: E402
-from run.settings import stop  # noqa: E402
-from logs import (Group, Log, LogError, NT_of, by_epoch, deviation, groups, read_logs,  # noqa: E402,F401
-                  seeds_of, source_of, tested)
-
-USAGE = 'usage: python experiments/compare.py LOG_OR_FOLDER ... [png=FILE.png]'
+from run import script, settings
+import drawing
+from groups import NT_of, by_epoch, deviation, differences, groups_of, seeds_of, source_of, tested
 
 Comparison = collections.namedtuple('Comparison', 'first other d error binomial p how sample')
 
@@ -91,9 +89,10 @@ def in_words(c, limit):
         c.sample, c.other.name, other, c.first.name, first, c.d, c.error, method)
 
 
-def notes(found):
-    """Lines on what a group does not give, what is taken instead, and on epochs that differ from the first's."""
-    first = tested(found[0])
+def notes(found, base):
+    """Lines on what a group does not give, what is taken instead, and on what it has otherwise than the base."""
+    if base is not found[0]:
+        yield '%s: no test error; compared with is %s, the first group that has one' % (found[0].name, base.name)
     for group in found:
         finished = tested(group)
         if len(finished) < len(group.logs):
@@ -103,9 +102,11 @@ def notes(found):
                 group.name, len(group.logs) - len(finished), len(group.logs), ', '.join(
                     words for words, number in (('%d diverged' % diverged, diverged),
                                                 ('%d stopped before the last line' % stopped, stopped)) if number))
-        if finished and first and finished[0].test[0] != first[0].test[0]:
-            yield '%s: its test error is of epoch %d, that of %s of epoch %d' % (
-                group.name, finished[0].test[0], found[0].name, first[0].test[0])
+        told = {'run', 'data', 'NT', 'nepoch' if not finished else None}        # by other lines
+        differ = [item for item in differences(base.logs[0], group.logs[0]) if item[0] not in told]
+        if differ:
+            yield '%s differs from %s in %s' % (group.name, base.name, ', '.join(
+                '%s: %s, not %s' % (name, values[1], values[0]) for name, values in differ))
         missing = [line for line, given in (
             ('# data:', any(log.source for log in group.logs)),
             ('# NT =', any(log.NT for log in group.logs) or not finished)) if not given]
@@ -126,8 +127,8 @@ def block(group, epochs):
     """A group's part of the table, as lines of the same length."""
     errors, test = by_epoch(group), [log.test[4] for log in tested(group)]
     p = np.mean(test) / 100 if test else 0
-    rows = [('train', 'valid')] + [(cell(train, '%.3f'), cell(valid, '%.2f')) for train, valid in (
-        errors.get(epoch, ([], [])) for epoch in epochs)]
+    rows = [('train', 'valid')] + [(cell(train, '%.3f'), cell(valid, '%.2f')) for _, train, valid in (
+        errors.get(epoch, ([], [], [])) for epoch in epochs)]
     binomial = 100 * math.sqrt(p * (1 - p) / NT_of(group))
     rows += [('', cell(test, '%.2f') or 'none'), ('', '%.2f' % binomial if test else '')]
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
@@ -149,29 +150,34 @@ def table(found, width):
     return '\n\n'.join('\n'.join(' | '.join(row).rstrip() for row in zip(*chunk)) for chunk in chunks)
 
 
-def check_png(path):
-    """Ends the script where a picture cannot be drawn to this path."""
-    if not path.endswith('.png') or not os.path.isdir(os.path.dirname(os.path.abspath(path))) or os.path.isdir(path):
-        stop('png = %s: must be a file that ends with .png, in a folder that is there' % path)
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        stop('png = %s: there is no matplotlib: `make extras` adds it' % path)
+class CannotCompare(Exception):
+    """Groups that were tested on different data: a line."""
+    status = 2
+
+
+def compare_all(base, others):
+    """(Comparisons of the others with the base, lines on those that cannot be compared)."""
+    comparisons, failures = [], []
+    for other in others:
+        for what, of in (('data', source_of), ('NT', NT_of)):
+            if of(other) != of(base) and (what == 'data' or tested(base) and tested(other)):
+                failures.append('%s has %s = %s, %s has %s = %s: errors on different data cannot be compared' % (
+                    other.name, what, of(other), base.name, what, of(base)))
+                break
+        else:
+            if tested(base) and tested(other):
+                comparisons.append(compare(base, other))
+    return comparisons, failures
 
 
 def main(arguments):
-    paths = [argument for argument in arguments if not argument.startswith('png=')]
-    png = next((argument[4:] for argument in arguments if argument.startswith('png=')), None)
-    if not paths:
-        stop(USAGE)
-    if png is not None:
-        check_png(png)
-    try:
-        found = groups(paths)
-    except LogError as error:
-        stop(error)
-    if png is not None and len(found) > len(curves.STYLES):
-        stop('png = %s: %d groups: colours and markers tell at most %d apart' % (png, len(found), len(curves.STYLES)))
+    given = settings.parse(__doc__, {'png': '', 'width': drawing.DEFAULT_WIDTH},
+                           {'png': drawing.FILE, 'width': drawing.WIDTH}, arguments, positional=1)
+    if given['png']:
+        drawing.load_matplotlib()
+    kept = os.path.join(RESULTS, 'logs')
+    found = groups_of([os.path.join(kept, path) if not os.path.exists(path) and os.path.isdir(os.path.join(kept, path))
+                       else path for path in given['positional']])
     for group in found:
         seeds = [log.seed for log in group.logs if log.seed is not None]
         twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
@@ -179,46 +185,26 @@ def main(arguments):
             print('%s: seed %s occurs more than once: its runs are not paired with those of others' % (
                 group.name, ', '.join(map(str, twice))), file=sys.stderr)
 
+    base = next((group for group in found if tested(group)), found[0])
     print(table(found, shutil.get_terminal_size((100, 24)).columns))
     print('\nErrors in %; +-: standard deviation over runs; binom.: binomial error of a test error')
-    for note in notes(found):
+    for note in notes(found, base):
         print(note)
-    first, comparisons, failures = found[0], [], []
-    for other in found[1:]:
-        for what, of in (('data', source_of), ('NT', NT_of)):
-            if of(other) != of(first) and (what == 'data' or tested(first) and tested(other)):
-                failures.append('%s has %s = %s, %s has %s = %s: errors on different data cannot be compared' % (
-                    other.name, what, of(other), first.name, what, of(first)))
-                break
-        else:
-            if tested(first) and tested(other):
-                comparisons.append(compare(first, other))
+    others = [group for group in found if group is not base]
+    comparisons, failures = compare_all(base, others)
     for comparison in comparisons:
         print(in_words(comparison, 0.05 / len(comparisons)))
     if len(comparisons) > 1:
         print('%d comparisons: a p below 0.05/%d = %.2g counts as a difference (Bonferroni)' % (
             len(comparisons), len(comparisons), 0.05 / len(comparisons)))
-    if png is not None:
-        try:
-            curves.draw(found).savefig(png, dpi=120)
-        except OSError as error:
-            failures.append('png = %s: %s' % (png, error.strerror or error))
-    sys.stdout.flush()
+    if given['png']:
+        from error_figures import curves_figure
+        drawing.save(curves_figure([base] + others, given['width'], behind=True), given['png'])
     if failures:
-        for failure in failures[:-1]:
-            print(failure, file=sys.stderr)
-        stop(failures[-1])
+        print('\n'.join(failures[:-1]), end='\n' * (len(failures) > 1), file=sys.stderr)
+        raise CannotCompare(failures[-1])
 
 
 if __name__ == '__main__':
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, 'w')
-    if hasattr(sys.stdout, 'reconfigure'):                  # not in a notebook
-        sys.stdout.reconfigure(errors='backslashreplace')   # a path may hold any bytes
-    try:
+    with script.ending():
         main(sys.argv[1:])
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # nobody reads on
-        stop('stdout was closed', 141)
-    except KeyboardInterrupt:
-        stop('stopped by Ctrl-C', 130)

@@ -1,165 +1,123 @@
-"""Draws one of five pictures to a PNG file; matplotlib is needed (`make extras`).
+"""Draws a picture; matplotlib is needed (`make extras`).
 
-    python experiments/pictures.py curves       training and validation error by epoch: mean and spread over seeds
-    python experiments/pictures.py filters      the filters of a net's first layer
+    python experiments/pictures.py curves       training, validation and test error by epoch: mean and spread over seeds
+    python experiments/pictures.py costs        the same of the cost
+    python experiments/pictures.py seeds        the test error of every seed, with the article's figures
+    python experiments/pictures.py times        the same, and wall times
+    python experiments/pictures.py filters      the filters of a net's first layer; layer=2: of its second
     python experiments/pictures.py maps         a test digit's way through the layers: digit=N picks it
     python experiments/pictures.py mistakes     the misclassified test digits
-    python experiments/pictures.py times        test error by wall time, with the article's figures
+    python experiments/pictures.py confusion    which classes are taken for which; of a folder of nets, summed over them
 
-curves and times draw what is in results=FOLDER, or the runs=a,b of it. The others take net=NET.npz, a net saved by
-mnist_convnet.py, or else train one for 5 epochs. png=FILE names the picture.
+The first four draw what is in results=FOLDER, or the runs=a,b of it. The others take net=NET.npz, a net saved by
+mnist_convnet.py, or else train one for 5 epochs. png=FILE.png, .pdf or .svg names the picture and its form.
 """
-import csv
-import difflib
-import math
+import glob
+import importlib
 import os
 import subprocess
 import sys
 
+from paths import RESULTS, ROOT
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-sys.path[:0] = [ROOT, HERE]
-from run import settings as hyperparameters  # noqa: E402
-import logs  # noqa: E402
-import mnist  # noqa: E402
-from datasets import folders  # noqa: E402
-from datasets.idx import read_idx  # noqa: E402
-from run.settings import stop  # noqa: E402
-from runs import ARTICLE, GROUPS, RUNS  # noqa: E402
+from run import script, settings
+from run.settings import SettingError
+import drawing
+from groups import groups_of
+from runs import GROUPS, RUNS
 
-# settings, each to be given as name=value
-results = os.path.join(HERE, 'results')      # logs of the runs in logs/, figures of all trials in trials.csv
-png = ''                 # if not given, PICTURE.png in results
-runs = ''                # names of runs, separated by commas; if not given, all
-net = ''                 # if not given, net.npz in results, trained if it is not there
-data = 'auto'            # as in mnist_convnet.py; the test examples are shown
-digit = 0                # number of the test example
-
-OPTIONS = {'curves': ['png', 'results', 'runs'], 'filters': ['png', 'results', 'net', 'data'],
-           'maps': ['png', 'results', 'net', 'data', 'digit'], 'mistakes': ['png', 'results', 'net', 'data'],
-           'times': ['png', 'results', 'runs']}
+DEFAULTS = {'png': '', 'width': drawing.DEFAULT_WIDTH, 'results': RESULTS, 'runs': '', 'net': '', 'data': 'auto',
+            'layer': 1, 'digit': 0}
+RULES = {
+    'png': (drawing.FILE[0], drawing.FILE[1] + '; if not given, PICTURE.png in results'),
+    'width': drawing.WIDTH,
+    'results': (lambda value: value == RESULTS or os.path.isdir(value), 'a folder that is there'),
+    'runs': (lambda value: isinstance(value, str), 'names of runs or groups, separated by commas; if not given, all'),
+    'net': (lambda value: value == '' or os.path.exists(value),
+            'a file of a net, or a folder of them; if not given, net.npz in results'),
+    'data': (lambda value: isinstance(value, str), "'auto', 'mnist', 'drawn' or a folder of IDX files"),
+    'layer': settings.integers(1, 9),
+    'digit': (settings.integers(0, 10**9)[0], 'a whole number of at least 0, of a test example'),
+}
+OF_RUNS, OF_A_NET = ('png', 'width', 'results', 'runs'), ('png', 'width', 'results', 'net', 'data')
 
 
-def nearest(name, known):
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    return ', did you mean %s?' % near[0] if near else ', known are %s' % ', '.join(known)
+# ---- of runs
 
-
-def override(settings, arguments):
-    """Puts the picture's name and the arguments, name=value, into settings; ends with one line, status 2, if wrong."""
-    if not arguments:
-        stop('python experiments/pictures.py %s [name=value ...]' % '|'.join(OPTIONS))
-    settings['picture'] = picture = arguments[0]
-    if picture not in OPTIONS:
-        stop('%s: no such picture%s' % (picture, nearest(picture, OPTIONS)))
-    for argument in arguments[1:]:
-        name, equals, value = argument.partition('=')
-        if not equals or name not in OPTIONS[picture]:
-            stop('%s: %s%s' % (argument, '%s takes no %s' % (picture, name) if equals else 'must be name=value',
-                               nearest(name, OPTIONS[picture])))
-        if name == 'digit' and not value.isdecimal():
-            stop('digit = %s: must be a whole number of at least 0' % value)
-        settings[name] = int(value) if name == 'digit' else value
-    own = os.path.join(HERE, 'results')      # is made where it is missing; others are not
-    if settings['results'] != own and not os.path.isdir(settings['results']):
-        stop('results = %s: no such folder' % settings['results'])
-    settings['png'] = settings['png'] or os.path.join(settings['results'], picture + '.png')
-    folder = os.path.dirname(os.path.abspath(settings['png']))
-    if os.path.isdir(settings['png']) or folder != own and not os.path.isdir(folder):
-        stop('png = %s: must be a file in a folder that is there' % settings['png'])
-    if settings['net'] and not os.path.isfile(settings['net']):
-        stop('net = %s: no such file' % settings['net'])
-    allowed, words = hyperparameters.ALLOWED['data']
-    if not allowed(settings['data']):
-        stop('data = %s: must be %s' % (settings['data'], words))
-
-
-if __name__ == '__main__':
-    override(globals(), sys.argv[1:])        # before anything slow
-try:
-    import error_figures
-    import net_figures
-except ImportError as error:
-    stop('no matplotlib (%s): `make extras` adds it' % error)
-
-
-def chosen(found, where):
-    """Of the names of runs found, those of runs=a,b, in that order; if not given, all, in the order of runs.py."""
-    if not runs:
-        return [name for name in RUNS if name in found] + [name for name in found if name not in RUNS]
+def chosen(given):
+    """The groups of runs=a,b, in that order; if not given, all, in the order of runs.py. Raises SettingError."""
+    found = {group.name: group for group in groups_of([os.path.join(given['results'], 'logs')])}
     names = []
-    for word in runs.split(','):
-        if word not in found and word not in GROUPS:
-            stop('runs = %s: no such run in %s%s' % (word, where, nearest(word, list(found) + list(GROUPS))))
-        names += [word] if word in found else [name for name in GROUPS[word] if name in found]
+    for word in given['runs'].split(',') if given['runs'] else [*RUNS, *found]:
+        if given['runs'] and word not in found and word not in GROUPS:
+            raise SettingError('runs = %s: %s' % (word, settings.nearest(word, [*found, *GROUPS], 'run or group')))
+        names += [name for name in GROUPS.get(word, [word]) if name in found]
     if not names:
-        stop('runs = %s: none of them is in %s yet; there are %s' % (runs, where, ', '.join(found)))
-    return list(dict.fromkeys(names))
+        raise SettingError('runs = %s: none of them is in %s yet; there are %s' % (
+            given['runs'], given['results'], ', '.join(found)))
+    return [found[name] for name in dict.fromkeys(names)]
 
 
-def curves():
-    try:
-        found = dict(logs.groups([os.path.join(results, 'logs')]))
-    except logs.LogError as error:
-        stop('%s; experiments/trials.py writes logs' % error)
-    return error_figures.curves_figure([(name, found[name]) for name in chosen(found, results)])
+def curves(given):
+    from error_figures import curves_figure
+    return curves_figure(chosen(given), given['width'])
 
 
-def times():
-    rows = read_trials(os.path.join(results, 'trials.csv'))
-    names = chosen(dict.fromkeys(row['run'] for row in rows), results)
-    changed = {row['run'] for row in rows if row['changed']}
-    return error_figures.times_figure([row for name in names for row in rows if row['run'] == name],
-                                      {name: run.article for name, run in ARTICLE.items() if name not in changed})
+def costs(given):
+    from error_figures import curves_figure
+    return curves_figure(chosen(given), given['width'], of='cost')
 
 
-def read_trials(path):
-    """Run, test_error (None if it diverged), wall_seconds and changed settings of each trial."""
-    try:
-        with open(path, newline='', encoding='utf-8') as file:
-            rows = [dict(run=row['run'], test_error=None if row.get('diverged') else float(row['test_error']),
-                         wall_seconds=float(row['wall_seconds']), changed=row.get('changed')) for row in csv.DictReader(file)]
-    except OSError as error:
-        stop('%s: %s; experiments/trials.py writes it' % (path, error.strerror))
-    except (KeyError, TypeError, ValueError, csv.Error):
-        rows = None
-    if rows is None or not all(0 <= (row['test_error'] or 0) <= 100 and 0 < row['wall_seconds'] < math.inf for row in rows):
-        stop('%s: must have columns run, test_error (in %%) and wall_seconds (above 0)' % path)
-    if not any(row['test_error'] is not None for row in rows):
-        stop('%s: has no trials with a test error' % path)
-    return rows
+def seeds(given, times=False):
+    from error_figures import seeds_figure
+    groups = chosen(given)
+    article = {group.name: RUNS[group.name].article for group in groups
+               if group.name in RUNS and not any(log.changed for log in group.logs)}
+    return seeds_figure(groups, article, given['width'], times)
 
 
-def saved_net():
-    """The net of net=FILE, or else one trained here and kept, as saving.load_net gives it."""
-    from run import saving
-    path = net or os.path.join(results, 'net.npz')
+def times(given):
+    return seeds(given, times=True)
+
+
+# ---- of nets
+
+def saved_nets_of(given):
+    """The nets of net=, or else one trained here and kept, as load_net gives them. Raises FileError."""
+    from run import saved_nets
+    path = given['net'] or os.path.join(given['results'], 'net.npz')
     if not os.path.exists(path):
-        print('# training a net for 5 epochs, to be kept in %s' % path, file=sys.stderr, flush=True)
-        arguments = ['data=' + data, 'nepoch=5', 'ds1=(4,4)', 'save=' + path]
-        if data not in ('auto', 'mnist', 'drawn'):           # a folder may have fewer than 50000 examples to train
-            N = read_idx(folders.find(data)[0], header_only=True)[0]
-            arguments.append('NL=%d' % min(N - N // 6, 50000))
-        script = os.path.join(ROOT, 'mnist_convnet.py')
-        run = subprocess.run([sys.executable, script] + arguments, stdout=subprocess.DEVNULL)
-        if run.returncode != 0:
-            sys.exit(run.returncode)                         # it has said why
-    try:
-        return saving.load_net(path)
-    except saving.SavingError as error:
-        stop(error)
+        train_net(path, given['data'])
+    paths = sorted(glob.glob(os.path.join(glob.escape(path), '*.npz'))) if os.path.isdir(path) else [path]
+    if not paths:
+        raise SettingError('net = %s: has no *.npz in it' % path)
+    return [saved_nets.load_net(path) for path in paths]
 
 
-def examples(saved):
-    """Of the test examples: images of pixels / 255, labels, what the saved net takes as X, words on the data."""
+def train_net(path, data):
+    print('# training a net for 5 epochs, to be kept in %s' % path, file=sys.stderr, flush=True)
+    arguments = ['data=' + data, 'nepoch=5', 'ds1=(4,4)', 'save=' + path]
+    if data not in ('auto', 'mnist', 'drawn'):               # a folder may have fewer than 50000 examples to train
+        from datasets import folders
+        N = folders.read(folders.find(data)[0], header_only=True)[0]
+        arguments.append('NL=%d' % min(N - N // 6, 50000))
+    command = [sys.executable, os.path.join(ROOT, 'mnist_convnet.py')] + arguments
+    run = subprocess.run(command, stdout=subprocess.DEVNULL)
+    if run.returncode != 0:
+        sys.exit(run.returncode)                             # it has said why
+
+
+def examples(saved, data):
+    """Of the test examples: images of pixels / 255, labels, what the saved net takes as X, and where they are from."""
+    import mnist
     shape = mnist.image_size(data)
     if shape != saved.mean.shape:
-        stop('data = %s: images (Xnch, Xrow, Xcol) are %s, the net takes %s' % (data, shape, saved.mean.shape))
+        raise SettingError('data = %s: images (Xnch, Xrow, Xcol) are %s, the net takes %s' % (
+            data, shape, saved.mean.shape))
     loaded = mnist.load(data, NL=1)                          # what is there to train on does not matter
     if loaded.K != saved.K:
-        stop('data = %s: has K = %d classes, the net %d' % (data, loaded.K, saved.K))
+        raise SettingError('data = %s: has K = %d classes, the net %d' % (data, loaded.K, saved.K))
     if loaded.source != saved.source:
         print('# the net was trained on %s, the examples are from %s' % (saved.source, loaded.source), file=sys.stderr)
     X = np.rint(255 * (loaded.XT + loaded.mean)).astype('float32') / 255
@@ -168,50 +126,84 @@ def examples(saved):
 
 def compiled(layers):
     """A function of images X (N, Xnch, Xrow, Xcol) that returns the outputs of all the layers."""
-    import theano
-    import theano.tensor as T
-    import fused  # noqa: F401  Ops that training has compiled already
-    outputs = [T.tensor4('X')]
+    from theano_setup import theano
+    importlib.import_module('fused')                         # its Ops: those that training has compiled already
+    outputs = [theano.tensor.tensor4('X')]
     for layer in layers:
         outputs.append(layer.output(outputs[-1]))
     return theano.function(outputs[:1], outputs[1:])
 
 
-def filters():
-    saved = saved_net()
-    W = saved.net.layers[0].W.get_value()
-    if W.ndim == 2:                                          # fully connected: the weights of each unit are an image
-        return net_figures.filters_figure(W.T.reshape((-1,) + saved.mean.shape), conv=False)
-    return net_figures.filters_figure(W)
-
-
-def maps():
-    saved = saved_net()
-    images, t, X, source = examples(saved)
-    if digit >= len(t):
-        stop('digit = %d: must be from 0 to %d' % (digit, len(t) - 1))
-    *outputs, p = compiled(saved.net.layers)(X[digit:digit + 1])
-    layers = [(layer.afunc, Z[0]) for layer, Z in zip(saved.net.layers, outputs)]
-    return net_figures.maps_figure(images[digit], t[digit], layers, p[0], 'test example %d (%s), ' % (digit, source))
-
-
-def mistakes():
-    saved = saved_net()
-    images, t, X, source = examples(saved)
+def probabilities(saved, X):
+    """Class probabilities p (N, K) of images."""
     output = compiled(saved.net.layers)
-    p = np.concatenate([output(X[start:start + 1000])[-1] for start in range(0, len(X), 1000)])
-    return net_figures.mistakes_figure(images, t, p, ' (%s)' % source)
+    return np.concatenate([output(X[start:start + 1000])[-1] for start in range(0, len(X), 1000)])
+
+
+def filters(given):
+    import net_figures
+    saved, number = saved_nets_of(given)[0], given['layer']
+    layers = saved.net.layers
+    if number > len(layers):
+        raise SettingError('layer = %d: must be from 1 to %d' % (number, len(layers)))
+    layer, previous = layers[number - 1], saved.mean.shape if number == 1 else layers[number - 2].Zshape
+    W = layer.W.get_value()
+    conv = W.ndim == 4
+    if not conv:                                             # fully connected: the weights of each unit are maps
+        W = W.T.reshape((-1,) + (tuple(previous) if len(previous) == 3 else (1, 1) + tuple(previous)))
+    if number == 1:
+        return net_figures.filters_figure(W, conv, given['width'])
+    return net_figures.deep_filters_figure(W, number, conv, given['width'])
+
+
+def maps(given):
+    import net_figures
+    saved, digit = saved_nets_of(given)[0], given['digit']
+    images, t, X, source = examples(saved, given['data'])
+    if digit >= len(t):
+        raise SettingError('digit = %d: must be from 0 to %d' % (digit, len(t) - 1))
+    *outputs, p = compiled(saved.net.layers)(X[digit:digit + 1])
+    layers = [(getattr(layer, 'afunc', repr(layer)), Z[0]) for layer, Z in zip(saved.net.layers, outputs)]
+    return net_figures.maps_figure(images[digit], t[digit], layers, p[0], 'test example %d (%s), ' % (digit, source),
+                                   given['width'])
+
+
+def mistakes(given):
+    import net_figures
+    saved = saved_nets_of(given)[0]
+    images, t, X, source = examples(saved, given['data'])
+    return net_figures.mistakes_figure(images, t, probabilities(saved, X), ' (%s)' % source, given['width'])
+
+
+def confusion(given):
+    import net_figures
+    nets = saved_nets_of(given)
+    counts = np.zeros((nets[0].K, nets[0].K), int)
+    for saved in nets:
+        _, t, X, source = examples(saved, given['data'])
+        np.add.at(counts, (t, probabilities(saved, X).argmax(axis=1)), 1)
+    of = ' (%s)' % source + (', summed over %d nets' % len(nets) if len(nets) > 1 else '')
+    return net_figures.confusion_figure(counts, of, given['width'])
+
+
+PICTURES = {curves: OF_RUNS, costs: OF_RUNS, seeds: OF_RUNS, times: OF_RUNS, filters: OF_A_NET + ('layer',),
+            maps: OF_A_NET + ('digit',), mistakes: OF_A_NET, confusion: OF_A_NET}
+
+
+def main(arguments):
+    pictures = {draw.__name__: draw for draw in PICTURES}
+    name = arguments[0] if arguments else ''
+    if not {'-h', '--help', 'help'} & set(arguments) and name not in pictures:
+        raise SettingError('%s: %s' % (name or "''", settings.nearest(name, pictures, 'picture')))
+    names = PICTURES[pictures[name]] if name in pictures else DEFAULTS
+    given = settings.parse(__doc__, DEFAULTS, {name: RULES[name] for name in names}, arguments[1:] or arguments[:1])
+    drawing.load_matplotlib()
+    os.makedirs(given['results'], exist_ok=True)
+    path = given['png'] or os.path.join(given['results'], name + '.png')
+    drawing.save(pictures[name](given), path)
+    print(path)
 
 
 if __name__ == '__main__':
-    draw = {'curves': curves, 'filters': filters, 'maps': maps, 'mistakes': mistakes, 'times': times}[picture]
-    try:
-        os.makedirs(results, exist_ok=True)
-        draw().savefig(png, format='png')                    # whatever the file's name is
-        print(png)
-    except mnist.DataError as error:
-        stop(error)
-    except OSError as error:
-        stop('%s: %s' % (error.filename or png, error.strerror))
-    except KeyboardInterrupt:
-        stop('stopped by Ctrl-C', 130)
+    with script.ending():
+        main(sys.argv[1:])

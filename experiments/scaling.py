@@ -1,61 +1,77 @@
 """How trials per hour grow with the workers, and what the driver itself costs a trial.
 
-    python experiments/scaling.py                            a few minutes; prints a table in Markdown
+    python experiments/scaling.py                            a few minutes
+    python experiments/scaling.py json=FILE.json             keeps the figures, which `make tables` puts into the README
 
 Real trials, short ones, on 1 worker and on as many as there are cores; then trials that only wait, on far more
 workers than there are cores: what is missing from the ideal there is the driver's and the scheduler's own time.
 """
+import json
 import os
 import sys
-import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.dirname(HERE), HERE]
-import trials  # noqa: E402
-from machine import cores, machine  # noqa: E402
+from paths import ROOT
+from datasets.files import write_whole
+from run import script, settings
+import trials
+import worker
+from machine import cores, machine
 
-REAL = 'nepoch=2'                  # settings of a real trial
+REAL = ['nepoch=2']                # settings of a real trial
 WAIT = 5.                          # seconds that a trial of the others takes
 LOG = '# data: MNIST\n' + 'x' * 1000 + '\n50 0.1 0.2 0.3 0.4\n'
 
 
-def waiting_trial(root, name, arguments, seed, threads):
+def waiting_trial(root, name, script, arguments, seed, threads, keep):
     time.sleep(WAIT)
-    return LOG, None
+    return LOG, None, None
 
 
 def measure(task, workers, number, threads_per_worker=1):
     """(trials per hour, CPU seconds of the driver's process a trial)."""
-    with tempfile.TemporaryDirectory() as folder:
-        trials.results, trials.workers, trials.threads = folder, workers, 1
-        missing = [('conv16-ds2', seed) for seed in range(number)]
-        with trials.connected(threads_per_worker) as client:
-            if task is trials.run_trial:                     # compiles
-                trials.run_all(client, missing[:2 * workers], {'conv16-ds2': {}}, trials.Progress(0, 2 * workers), task)
-            start, cpu = time.time(), time.process_time()
-            failures = trials.run_all(client, missing, {'conv16-ds2': {}}, trials.Progress(0, number), task)
-            seconds, cpu = time.time() - start, time.process_time() - cpu
+    failures = []
+
+    def finished(name, seed, result):
+        failures.extend([result[2]] * bool(result[2]))
+        return result[2] or 'done', bool(result[2])
+
+    with trials.connected('', workers, threads_per_worker) as client:
+        todo = {('conv16-ds2', seed): (ROOT, 'conv16-ds2', '', REAL, seed, 1, False) for seed in range(number)}
+        if task is worker.run_trial:                         # compiles
+            trials.run_all(client, dict(list(todo.items())[:2 * workers]), finished, task=task)
+        start, cpu = time.time(), time.process_time()
+        trials.run_all(client, todo, finished, task=task)
+        seconds, cpu = time.time() - start, time.process_time() - cpu
     if failures:
-        raise SystemExit(failures[0])
+        script.stop(failures[0], 1)
     return 3600 * number / seconds, cpu / number
 
 
-def main():
-    trials.runs, trials.settings = {'conv16-ds2': trials.RUNS['conv16-ds2']}, REAL
-    print('| trials | workers | trials per hour | of the ideal | CPU of the driver, a trial |\n|---|---:|---:|---:|---:|')
+def rows():
+    """The figures: kind of trials, workers, trials an hour, share of the ideal, seconds of the driver's CPU a trial."""
     base = None
     for workers in sorted({1, cores()}):
-        rate, cpu = measure(trials.run_trial, workers, 8 * workers)
+        rate, cpu = measure(worker.run_trial, workers, 8 * workers)
         base = base or rate
-        print('| real, 2 epochs of conv16-ds2 | %d | %.0f | %.0f %% | %.0f ms |' % (
-            workers, rate, 100 * rate / base / workers, 1000 * cpu), flush=True)
+        yield 'real, 2 epochs of conv16-ds2', workers, rate, rate / base / workers, cpu
     for workers in (16, 64, 256):
         rate, cpu = measure(waiting_trial, workers, 8 * workers, threads_per_worker=workers // 4)
-        print('| waiting %g s | %d | %.0f | %.0f %% | %.0f ms |' % (
-            WAIT, workers, rate, 100 * rate * WAIT / 3600 / workers, 1000 * cpu), flush=True)
-    print('\n%s' % machine())
+        yield 'waiting %g s' % WAIT, workers, rate, rate * WAIT / 3600 / workers, cpu
+
+
+def main(arguments):
+    given = settings.parse(__doc__, {'json': ''}, {'json': settings.file_named('.json')}, arguments)
+    result = {'rows': [], 'machine': machine(), 'date': time.strftime('%Y-%m-%d')}
+    for row in rows():
+        result['rows'].append(row)
+        print('%s, %d workers: %.0f trials per hour, %.0f %% of the ideal, %.0f ms of the driver each' % (
+            *row[:3], 100 * row[3], 1000 * row[4]), flush=True)
+        if given['json']:
+            write_whole(given['json'], (json.dumps(result, indent=1) + '\n').encode())
 
 
 if __name__ == '__main__':
-    main()
+    os.environ.setdefault('DASK_LOGGING__DISTRIBUTED', 'error')
+    with script.ending():
+        main(sys.argv[1:])

@@ -1,20 +1,21 @@
 """Mean and spread over the seeds of every trial that is finished: RESULTS.md, trials.csv, a table on the terminal.
 
-    python experiments/summary.py results=FOLDER             if not given, experiments/results
+    python experiments/summary.py
+    python experiments/summary.py results=FOLDER
 """
 import csv
 import io
 import os
 import sys
 
+from paths import HERE, RESULTS
 import numpy as np
 import scipy.stats
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.dirname(HERE), HERE]
-import logs as printed  # noqa: E402
-from run.settings import stop  # noqa: E402
-from runs import ARTICLE, RUNS  # noqa: E402
+from datasets.files import write_whole
+from run import script, settings
+from groups import groups_of
+from runs import ARTICLE, RUNS
 
 ERRORS = 'train', 'valid', 'test'
 
@@ -22,7 +23,7 @@ ERRORS = 'train', 'valid', 'test'
 def read(results):
     """{run: its trials as logs.Log, by seed}, in the order of runs.py; other names come last."""
     trials = {}
-    for name, logs in printed.groups([os.path.join(results, 'logs')]):
+    for name, logs in groups_of([os.path.join(results, 'logs')]):
         trials[name] = sorted(logs, key=lambda log: log.seed)
     return {name: trials[name] for name in [*RUNS, *sorted(set(trials) - set(RUNS))] if name in trials}
 
@@ -33,7 +34,7 @@ def errors_of(logs):
 
 
 def statistics(values):
-    """(mean, standard deviation, 95 % interval of the mean by Student's t) of a few values; nan for what one cannot tell."""
+    """(mean, standard deviation, 95 % interval of the mean by Student's t) of a few values; nan if there is none."""
     n, mean = len(values), float(np.mean(values))
     if n < 2:
         return mean, np.nan, (np.nan, np.nan)
@@ -49,12 +50,15 @@ def verdict(article, values):
         return 'ours is lower' + (', article within 2 sd' if article <= mean + 2 * sd else '')
     if not sd > 0:                                   # one seed, or seeds that agree
         return 'article is lower' if article < mean else 'the same'
-    return 'article within 2 sd' if article >= mean - 2 * sd else 'article is lower by %.1f sd' % ((mean - article) / sd)
+    if article >= mean - 2 * sd:
+        return 'article within 2 sd'
+    return 'article is lower by %.1f sd' % ((mean - article) / sd)
 
 
 def duration(seconds):
     minutes, seconds = divmod(int(round(seconds)), 60)
-    return '%d h %02d min %02d s' % (minutes // 60, minutes % 60, seconds) if minutes >= 60 else '%d min %02d s' % (minutes, seconds)
+    hours = '%d h %02d' % divmod(minutes, 60) if minutes >= 60 else '%d' % minutes
+    return '%s min %02d s' % (hours, seconds)
 
 
 def wall(logs):
@@ -64,12 +68,12 @@ def wall(logs):
 
 def rows(trials):
     """The cells of the main table, a row for each run; the first row names the columns."""
-    table = [['run', 'seeds'] + ['%s %%' % e for e in ERRORS] + ['test, 95 %', 'article', 'test error', 'wall', 'article']]
+    table = [['run', 'seeds', 'train %', 'valid %', 'test %', 'test, 95 %', 'article', 'test error', 'wall', 'article']]
     for name, logs in trials.items():
         changed = next((log.changed for log in logs if log.changed), None)
         article = RUNS[name].article if name in RUNS and not changed else None
         diverged = sum(log.diverged is not None for log in logs)
-        row = [name + (', ' + changed if changed else ''), str(len(logs)) + (', %d diverged' % diverged if diverged else '')]
+        row = [', '.join(filter(None, (name, changed))), '%d' % len(logs) + (', %d diverged' % diverged) * bool(diverged)]
         for values in errors_of(logs) or [()] * 3:
             row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else '%.3f' % values if values else '')
         row.append('%.3f to %.3f' % statistics(values)[2] if len(values) > 1 else '')
@@ -108,8 +112,8 @@ def every_value(trials):
 def results_md(trials):
     """The text of RESULTS.md."""
     logs = [log for of_run in trials.values() for log in of_run]
-    diverged = ['- %s, seed %d: %s' % (name, log.seed, log.diverged) for name, of_run in trials.items() for log in of_run
-                if log.diverged]
+    diverged = ['- %s, seed %d: %s' % (name, log.seed, log.diverged) for name, of_run in trials.items()
+                for log in of_run if log.diverged]
     timed = [name for name, of_run in trials.items() if name in ARTICLE and ARTICLE[name].article.wall
              and not any(log.changed for log in of_run)]
     alone = 'one trial of each of the article\'s %d timed runs takes %s, and took\nthe article %s' % (
@@ -117,14 +121,15 @@ def results_md(trials):
         duration(sum(ARTICLE[name].article.wall for name in timed)))
     return '\n'.join([
         '# Results', '',
-        'Errors in %, mean ± standard deviation over the seeds, after the last epoch; beside them the single figures that',
-        'the article printed (training / validation / test). The interval is that of the mean, by Student\'s t. The time is',
-        'the median over trials of a process from its start to its end, whatever else the machine did meanwhile. Nothing was',
-        'chosen by the test error.', '',
+        'Errors in %, mean ± standard deviation over the seeds, after the last epoch; beside them the single figures',
+        'that the article printed (training / validation / test). The interval is that of the mean, by Student\'s t.',
+        'The time is the median over trials of a process from its start to its end, whatever else the machine did',
+        'meanwhile. Nothing was chosen by the test error.', '',
         markdown(rows(trials)), '',
         '%d trials, %s of trials\' time altogether%s.' % (
             len(logs), duration(sum(log.wall_seconds for log in logs)), '; ' + alone if timed else ''), '',
-        'Machine: %s. %s.' % ('; '.join(sorted({log.machine for log in logs})), '; '.join(sorted({log.versions for log in logs}))), '',
+        'Machine: %s. %s.' % tuple('; '.join(sorted({str(value) for value in values})) for values in zip(
+            *((log.machine, log.versions) for log in logs))), '',
         '## Every seed', '',
         markdown(every_value(trials)), '', *(['## Diverged', '', *diverged, ''] if diverged else []),
         'The logs are in `results/logs`, a row for each trial in `results/trials.csv`.', ''])
@@ -139,35 +144,24 @@ def trials_csv(trials):
     for name, logs in trials.items():
         for log in logs:
             epoch, cost, *errors = log.test or [''] * 5
-            table.writerow([name, log.seed, *errors, log.wall_seconds, cost, epoch, log.machine, log.versions, log.diverged,
-                            log.changed])
+            table.writerow([name, log.seed, *errors, log.wall_seconds, cost, epoch, log.machine, log.versions,
+                            log.diverged, log.changed])
     return text.getvalue()
 
 
 def write(results):
-    """Writes RESULTS.md and trials.csv into the folder of results; prints the table. Raises SavingError.
+    """Writes RESULTS.md and trials.csv into the folder of results; prints the table. Raises FileError.
 
     RESULTS.md of experiments/results, which readers look for first, comes to lie beside that folder.
     """
-    from datasets.files import write_whole
     trials = read(results)
-    place = HERE if os.path.abspath(results) == os.path.join(HERE, 'results') else results
+    place = HERE if os.path.abspath(results) == RESULTS else results
     write_whole(os.path.join(place, 'RESULTS.md'), results_md(trials).encode())
     write_whole(os.path.join(results, 'trials.csv'), trials_csv(trials).encode())
     print(plain(rows(trials)))
 
 
-def outcome(log):
-    """The test error that a log's text ends with, or where it diverged, in words."""
-    lines = log.split('\n')
-    diverged = [line[2:] for line in lines if line.startswith('# diverged: ')]
-    return diverged[0] if diverged else 'test error %s %%' % [line for line in lines if line and line[0] != '#'][-1].split()[-1]
-
-
 if __name__ == '__main__':
-    if len(sys.argv) > 2 or not all(argument.startswith('results=') for argument in sys.argv[1:]):
-        stop('usage: python experiments/summary.py [results=FOLDER]')
-    try:
-        write(sys.argv[1].partition('=')[2] if sys.argv[1:] else os.path.join(HERE, 'results'))
-    except printed.LogError as error:
-        stop(error)
+    with script.ending():
+        rules = {'results': (os.path.isdir, 'a folder')}
+        write(settings.parse(__doc__, {'results': RESULTS}, rules, sys.argv[1:])['results'])

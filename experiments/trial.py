@@ -1,4 +1,4 @@
-"""One trial as a process: mnist_convnet.py, with its arguments, which ends when stdin does.
+"""One trial as a process: a script such as mnist_convnet.py, with its arguments, which ends when stdin does.
 
 Whoever starts it holds the other end of stdin: a worker that is killed leaves no trial behind.
 """
@@ -7,8 +7,7 @@ import runpy
 import sys
 import threading
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
+import paths
 
 
 def end_with_stdin():
@@ -18,11 +17,12 @@ def end_with_stdin():
 
 if __name__ == '__main__':
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    sys.path[:0] = [ROOT, HERE]
+    script = sys.argv.pop(1)
+    sys.path[:0] = [os.path.dirname(script), paths.ROOT]
     try:
-        runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')
+        runpy.run_path(script, run_name='__main__')
     finally:                                                 # of one that diverged, too
         from machine import machine
-        from run.saving import versions
+        from run.archive import versions
         print('# versions: ' + versions())
         print('# machine: ' + machine())

@@ -2,182 +2,123 @@
 
     python experiments/trials.py runs=article trials=10              the article's eight runs from ten seeds each
     python experiments/trials.py runs=conv16-ds2,full1000 scheduler=tcp://HOST:8786
+    python experiments/trials.py script=mine.py trials=5             a script of one's own that takes seed=
 
 A trial is a process on a Dask worker. What is finished stands in results/logs/RUN/seed-S.log.gz and is never run
-again: the same command goes on where it was. At the end come RESULTS.md and results/trials.csv.
+again: the same command resumes. At the end come RESULTS.md and results/trials.csv. keep=nets keeps the trained nets,
+in results/nets/RUN/seed-S.npz. For a script, runs are the settings it is given; none if not given.
 """
+import collections
 import contextlib
-import difflib
-import functools
 import gzip
 import hashlib
-import io
+import importlib.util
 import json
 import os
 import queue
-import runpy
 import signal
-import subprocess
 import sys
 import tempfile
-import time
+from multiprocessing import resource_tracker
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-sys.path[:0] = [ROOT, HERE]
-import logs as printed  # noqa: E402
-import summary  # noqa: E402
-from run.settings import ALLOWED, stop  # noqa: E402
-from machine import cores  # noqa: E402
-from runs import GROUPS, RUNS  # noqa: E402
+from paths import RESULTS, ROOT
+from datasets.files import write_whole
+from run import script
+from run.progress import Progress
+from run.settings import SettingError, integers, one_of, parse
+import logs
+import summary
+import worker
+from machine import cores
+from runs import Run, arguments_of, prepare, runs_named
 
-# settings, each to be given as name=value
-runs = 'article'                             # names of runs.py or of its groups, separated by commas
-trials = 10                                  # of each run: seeds 0, 1, 2, ...
-scheduler = ''                               # tcp://HOST:PORT of a Dask scheduler; '' starts workers here
-workers = cores()                            # started here
-threads = 0                                  # of each trial; 0: the cores here shared out among the workers
-results = os.path.join(HERE, 'results')      # folder
-settings = ''                                # hyperparameters for every run, such as 'nepoch=5 NL=1000'
-
-
-# ---- on a worker
-
-def run_trial(root, name, arguments, seed, threads):
-    """Runs a trial in a process of its own: (its log with lines on how it came about, None), or (None, why it failed).
-
-    The compiled code is kept in a folder of this worker's own, and is there before the time is taken.
-    """
-    import platform
-    import re
-    from distributed import get_worker
-    cache = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'mnist-trials')
-    folder = os.path.join(cache, re.sub(r'\W', '-', '%s-%s' % (platform.node(), get_worker().name)))
-    os.makedirs(folder, exist_ok=True)
-    flags = [os.environ.get('THEANO_FLAGS'), 'base_compiledir=' + folder]
-    env = dict(os.environ, THEANO_FLAGS=','.join(filter(None, flags)), OMP_NUM_THREADS=str(threads))
-
-    def process(*more):
-        script = os.path.join(root, 'experiments', 'trial.py')
-        with tempfile.TemporaryFile() as err, subprocess.Popen(
-                [sys.executable, script, *arguments, *more], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=err, start_new_session=True) as child:          # Ctrl-C is for the driver
-            out = child.stdout.read().decode()             # communicate() would close stdin, which ends the trial
-            child.wait()
-            err.seek(0)
-            last = (err.read().decode(errors='replace').strip().split('\n'))[-1]
-        return out, None if child.returncode == 0 else 'status %d: %s' % (child.returncode, last)
-
-    warm = os.path.join(folder, hashlib.sha256(' '.join(arguments).encode()).hexdigest() + '.warm')
-    if not os.path.exists(warm):
-        failure = process('nepoch=0')[1]
-        if failure:
-            return None, failure
-        open(warm, 'w').close()
-    start = time.time()
-    log, failure = process('seed=%d' % seed)
-    diverged = re.match('status 3: (.*)', failure or '')              # from this seed always: a result like others
-    if failure and not diverged:
-        return None, failure
-    log += '# diverged: %s\n' % diverged[1] if diverged else ''
-    return log + '# run: %s\n# threads: %d wall time: %.1f s\n' % (name, threads, time.time() - start), None
-
-
-# ---- the driver
-
+DEFAULTS = {'runs': '', 'trials': 10, 'scheduler': '', 'workers': cores(), 'threads': 0, 'results': RESULTS,
+            'settings': '', 'script': '', 'keep': ''}
+RULES = {
+    'runs': (lambda value: isinstance(value, str), "names of runs.py or its groups, separated by commas; '': article"),
+    'trials': (integers(1, 10000)[0], 'a whole number from 1 to 10000: of each run, from seeds 0, 1, 2, ...'),
+    'scheduler': (lambda value: not value or '://' in value, "an address such as tcp://HOST:8786; '' for workers here"),
+    'workers': integers(1, 1000),
+    'threads': (integers(0, 1000)[0], 'a whole number from 0 to 1000: of each trial; 0 shares out the cores'),
+    'results': (lambda value: isinstance(value, str) and value, 'a folder, or the name for one'),
+    'settings': (lambda value: isinstance(value, str), "hyperparameters for every run, such as 'nepoch=5 NL=1000'"),
+    'script': (lambda value: not value or os.path.isfile(value), "a script, or '' for mnist_convnet.py"),
+    'keep': one_of('', 'nets'),
+}
 OWN = 'seed', 'checkpoint', 'resume', 'save'                 # hyperparameters that trials cannot share
 
 
-def nearest(word, known):
-    near = difflib.get_close_matches(word, known, 1, 0.5)
-    return ', did you mean %s?' % near[0] if near else '; known are ' + ', '.join(known)
-
-
-def override(values, arguments):
-    """Puts the arguments, name=value, into values and checks them; ends with one line and status 2 if wrong."""
-    numbers = {'trials': (1, 10000), 'workers': (1, 1000), 'threads': (0, 1000)}
-    names = ['runs', 'scheduler', 'results', 'settings', *numbers]
+def given_settings(arguments):
+    """The settings, with runs as {name: the arguments of a trial without its seed}. Raises SettingError."""
+    from run.hyperparameters import RULES as HYPERPARAMETERS
     for argument in arguments:
-        name, equals, value = argument.partition('=')
-        if name in ALLOWED and name not in OWN:
-            stop('%s: is a hyperparameter: "settings=%s"' % (argument, argument))
-        if not equals or name not in names:
-            stop('%s: %s%s' % (argument, 'no setting of this name' if equals else 'must be name=value', nearest(name, names)))
-        if name in numbers:
-            least, most = numbers[name]
-            if not value.isdigit() or not least <= int(value) <= most:
-                stop('%s = %s: must be a whole number from %d to %d' % (name, value, least, most))
-            value = int(value)
-        values[name] = value
-    chosen = {}
-    for word in values['runs'].split(','):
-        if word not in GROUPS and word not in RUNS:
-            stop('runs = %s: no such run or group%s' % (word, nearest(word, [*GROUPS, *RUNS])))
-        chosen.update(GROUPS.get(word) or {word: RUNS[word]})
-    values['runs'] = chosen
-    for word in values['settings'].split():
+        name = argument.partition('=')[0]
+        if name in HYPERPARAMETERS and name not in OWN:
+            raise SettingError('%s: is a hyperparameter: "settings=%s"' % (argument, argument))
+    given = parse(__doc__, DEFAULTS, RULES, arguments)
+    for word in given['settings'].split():
         if word.partition('=')[0] in OWN:
-            stop('settings = %s: %s: cannot be the same for all trials' % (values['settings'], word))
-    if values['scheduler'] and '://' not in values['scheduler']:
-        stop('scheduler = %s: must be an address such as tcp://HOST:8786' % values['scheduler'])
+            raise SettingError('settings = %s: %s: cannot be the same for all trials' % (given['settings'], word))
+    if given['script'] and not given['runs']:
+        chosen = {os.path.splitext(os.path.basename(given['script']))[0]: Run({}, None)}
+    else:
+        chosen = runs_named(given['runs'] or 'article')
+    given['runs'] = {name: arguments_of(run) + given['settings'].split() for name, run in chosen.items()}
+    given['script'] = given['script'] and os.path.abspath(given['script'])
+    return given
 
 
-def arguments_of(run):
-    """The arguments of mnist_convnet.py for a run, without a seed; those in settings come last, and win."""
-    return ['%s=%s' % item for item in run.settings.items()] + settings.split()
+Described = collections.namedtuple('Described', 'hyperparameters source script')
 
 
-def full_settings(arguments):
-    """(all hyperparameters of a run, words on its data), checked by the script itself, up to where it would train.
+def described(given, arguments):
+    """What the log of a trial with these arguments is to tell, for a script of one's own of the arguments alone."""
+    if not given['script']:
+        prepared = prepare(arguments)
+        return Described(json.loads(json.dumps(prepared['settings'])), prepared['dataset'].source, None)
+    with open(given['script'], 'rb') as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    return Described(dict(argument.partition('=')[::2] for argument in arguments), None, '%s, sha256 %s' % (
+        os.path.basename(given['script']), digest))
 
-    Ends the process with the script's own line where something is wrong.
+
+def missing_trials(given, wanted):
+    """(name, seed) of every trial that is not finished, seed by seed, so that all runs get on alike.
+
+    Raises SettingError where a finished one has other settings than are wanted: {name: as described()}.
     """
-    import mnist
-    import training
-    load, train = mnist.load, training.train
-    mnist.load, training.train = functools.lru_cache(maxsize=1)(load), lambda *_: None
-    argv, sys.argv = sys.argv, ['mnist_convnet.py'] + arguments
-    words = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(words):
-            there = runpy.run_path(os.path.join(ROOT, 'mnist_convnet.py'), run_name='__main__')
-        return there['settings'], there['data'].source
-    except SystemExit:
-        sys.stderr.write(words.getvalue())
-        raise
-    finally:
-        mnist.load, training.train, sys.argv = load, train, argv
-
-
-def path_of(name, seed):
-    return os.path.join(results, 'logs', name, 'seed-%d.log.gz' % seed)
-
-
-def missing_trials():
-    """(name, seed) of every trial that is not finished, seed by seed, so that all runs get on alike; {name: settings}.
-
-    Ends with one line where a finished one has other settings than are asked for now.
-    """
-    missing, wanted = [], {}
-    for name, run in runs.items():
-        wanted[name], source = full_settings(arguments_of(run))
-        for seed in range(trials):
-            if not os.path.exists(path_of(name, seed)):
+    from run.hyperparameters import FIRST_RUN
+    usual = json.loads(json.dumps(FIRST_RUN))              # what the log of an earlier version may leave out
+    missing = []
+    for name, run in wanted.items():
+        for seed in range(given['trials']):
+            path = path_of(given, 'logs', name, seed)
+            if not os.path.exists(path):
                 missing.append((name, seed))
                 continue
-            log = printed.read_logs(path_of(name, seed))[0]
-            asked = json.loads(json.dumps(dict(wanted[name], seed=seed, data=source)))
-            there = dict(log.settings or {}, data=log.source)
-            differ = ['%s = %r, not %r' % (key, there.get(key), asked[key]) for key in asked if there.get(key) != asked[key]]
+            log = logs.read_logs(path)[0]
+            there = {**usual, **(log.hyperparameters or {}), 'script': log.script}
+            asked = {key: run.hyperparameters[key] for key in run.hyperparameters if run.script or key in usual}
+            asked.update(seed=seed, script=run.script)
+            if run.source:
+                there['data'], asked['data'] = log.source, run.source
+            differ = ['%s = %r, not %r' % (key, there.get(key), value) for key, value in asked.items()
+                      if there.get(key) != value]
             if differ:
-                stop('%s: is of other settings: %s; remove it, or give another results=FOLDER'
-                     % (path_of(name, seed), ', '.join(differ)))
-    return sorted(missing, key=lambda trial: trial[1]), wanted
+                raise SettingError('%s: is of other settings: %s; remove it, or give another results=FOLDER' % (
+                    path, ', '.join(differ)))
+            if given['keep'] and not log.diverged and not os.path.exists(path_of(given, 'nets', name, seed)):
+                missing.append((name, seed))
+    return sorted(missing, key=lambda trial: trial[1])
+
+
+def path_of(given, kind, name, seed):
+    return os.path.join(given['results'], kind, name, 'seed-%d.%s' % (seed, {'logs': 'log.gz', 'nets': 'npz'}[kind]))
 
 
 @contextlib.contextmanager
-def connected(threads_per_worker=1):
-    """A Dask client of the scheduler given, or of workers started here; one process is so many of them."""
+def connected(scheduler, workers, threads_per_worker=1):
+    """A Dask client of the scheduler, or of workers started here, so many in a process. Raises SettingError."""
     import dask
     from distributed import Client, LocalCluster
     # A worker that is killed is not its trial's fault: trials are processes of their own. On a busy machine a new one
@@ -186,110 +127,126 @@ def connected(threads_per_worker=1):
     dask.config.set({'distributed.scheduler.allowed-failures': 1000, 'distributed.deploy.lost-worker-timeout': '1h',
                      'distributed.worker.profile.enabled': False, 'distributed.admin.tick.interval': '1s'})
     with contextlib.ExitStack() as stack:
-        if scheduler:
-            address = scheduler
-        else:
+        address = scheduler
+        if not scheduler:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            address = stack.enter_context(LocalCluster(
-                n_workers=workers // threads_per_worker, threads_per_worker=threads_per_worker, processes=True,
-                dashboard_address='127.0.0.1:0', memory_limit=0, local_directory=folder))
+            with ctrl_c_waits():
+                address = stack.enter_context(LocalCluster(
+                    n_workers=workers // threads_per_worker, threads_per_worker=threads_per_worker, processes=True,
+                    dashboard_address='127.0.0.1:0', memory_limit=0, local_directory=folder))
         try:
             client = stack.enter_context(Client(address, timeout='10s'))
         except OSError as error:
-            stop('scheduler = %s: %s' % (scheduler or 'local', error), 1)
+            raise SettingError('scheduler = %s: %s' % (scheduler or 'local', error)) from None
         yield client
 
 
-class Progress:
-    """Trials done, running and failed, and the time left, on stderr: a line that is rewritten, or one a trial."""
+@contextlib.contextmanager
+def ctrl_c_waits():
+    """Ctrl-C counts at the end of the block; processes and threads started inside never see it.
 
-    def __init__(self, finished, missing):
-        self.total, self.before, self.done, self.failed = finished + missing, finished, finished, 0
-        self.start, self.terminal = time.time(), sys.stderr.isatty()
-
-    def words(self, running):
-        new = self.done - self.before
-        left = (time.time() - self.start) / new * (self.total - self.done - self.failed) if new else None
-        return '%d of %d trials done, %d running, %d failed, %s left' % (
-            self.done, self.total, running, self.failed, '?' if left is None else '%d:%02d:%02d' % (
-                left // 3600, left // 60 % 60, left % 60))
-
-    def show(self, running, line=None):
-        end = '\x1b[K\r' if self.terminal else '\n'
-        if line:
-            print('# %s%s' % (line, '\x1b[K' * self.terminal), file=sys.stderr)
-        if line or self.terminal:
-            print('# ' + self.words(running), end=end, file=sys.stderr, flush=True)
-
-
-def run_all(client, missing, wanted, progress, task=run_trial):
-    """Runs the missing trials, and writes each one's log as it comes in; returns lines on those that failed."""
-    from datasets.files import write_whole
-    finished, failures = queue.Queue(), []
-    share = threads or max(1, cores() // workers)
-    futures = {}
-    for name, seed in missing:
-        future = client.submit(task, ROOT, name, arguments_of(runs[name]), seed, share, pure=False, retries=0)
-        future.add_done_callback(finished.put)
-        futures[future] = name, seed
-    progress.show(min(len(futures), sum(client.nthreads().values())), '%d trials to run' % len(futures))
-    while futures:
-        running = min(len(futures), sum(client.nthreads().values()))
-        try:
-            future = finished.get(timeout=2)
-        except queue.Empty:
-            progress.show(running)
-            continue
-        name, seed = futures.pop(future)
-        try:
-            log, failure = future.result()
-        except Exception as error:                          # the worker's, whatever it is: this trial alone has failed
-            log, failure = None, '%s: %s' % (type(error).__name__, error)
-        if failure:
-            failures.append('%s, seed %d: %s' % (name, seed, failure))
-            progress.failed += 1
-            progress.show(running - 1, failures[-1])
-        else:
-            log += '# settings: %s\n' % json.dumps(dict(wanted[name], seed=seed))
-            log += '# changed: %s\n' % ' '.join(settings.split()) if settings else ''        # on one line
-            os.makedirs(os.path.dirname(path_of(name, seed)), exist_ok=True)
-            write_whole(path_of(name, seed), gzip.compress(log.encode(), mtime=0))
-            progress.done += 1
-            progress.show(running - 1, '%s, seed %d: %s' % (name, seed, summary.outcome(log)))
-        future.release()
-    return failures
-
-
-def main():
-    from run import saving
-    os.makedirs(results, exist_ok=True)
-    lock = saving.lock(os.path.join(results, 'trials.lock'))
+    Each of Dask's would print a traceback, and a cluster that is interrupted while it starts cannot be closed.
+    """
+    resource_tracker.ensure_running()                       # or else it would lift the mask
+    received = []
+    previous = signal.signal(signal.SIGINT, lambda *_: received.append(True))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        missing, wanted = missing_trials()
-        failures = []
-        if missing:
-            progress = Progress(len(runs) * trials - len(missing), len(missing))
-            with connected() as client:
-                failures = run_all(client, missing, wanted, progress)
-        summary.write(results)
-        if failures:
-            stop('%d of %d trials failed; the same command tries again' % (len(failures), len(missing)), 1)
+        yield
     finally:
-        saving.unlock(lock)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, previous)
+    if received:
+        raise KeyboardInterrupt
+
+
+def run_all(client, trials, finished, done=0, task=worker.run_trial):
+    """Runs trials, {(name, seed): arguments of the task}, and calls finished(name, seed, its result) as each is done.
+
+    finished returns (a line on it, has it failed?); done: trials that were there before. Returns how many failed.
+    """
+    import cloudpickle
+    cloudpickle.register_pickle_by_value(worker)             # workers elsewhere have no path to it
+    arrived, phases, failed = queue.Queue(), {}, 0
+    client.subscribe_topic('trials', lambda event: phases.update({tuple(event[1][:2]): event[1][2]}))
+    futures = {}
+    for trial, arguments in trials.items():
+        future = client.submit(task, *arguments, pure=False, retries=0)
+        future.add_done_callback(arrived.put)
+        futures[future] = trial
+    total = done + len(futures)
+    print('# %d trials to run' % len(futures), file=sys.stderr)
+    with Progress(total) as progress:
+        while futures:
+            now = [phases.get(trial) for trial in futures.values()]
+            counts = ['%d %s' % (now.count(phase), phase) for phase in ('compiling', 'running') if phase in now]
+            progress.show(done + failed, '%d of %d trials done, %s, %d failed' % (
+                done, total, ', '.join(counts) or 'starting', failed))
+            with contextlib.suppress(queue.Empty):
+                future = arrived.get(timeout=1)
+                name, seed = futures.pop(future)
+                try:
+                    result = future.result()
+                except Exception as error:                  # the worker's, whatever it is: this trial alone has failed
+                    result = None, None, '%s: %s' % (type(error).__name__, error)
+                line, has_failed = finished(name, seed, result)
+                failed, done = failed + has_failed, done + (not has_failed)
+                progress.clear()
+                print('# %s, seed %d: %s (%d of %d done, %d failed)' % (name, seed, line, done, total, failed),
+                      file=sys.stderr)
+                future.release()
+    return failed
+
+
+def write_trial(given, run, name, seed, result):
+    """Puts a trial's log, and its net, into the results' folder: (a line on it, has it failed?)."""
+    text, net, failure = result
+    if failure:
+        return failure, True
+    text += '# hyperparameters: %s\n' % json.dumps(dict(run.hyperparameters, seed=seed))
+    text += '# changed: %s\n' % ' '.join(given['settings'].split()) if given['settings'] else ''        # on one line
+    text += '# script: %s\n' % run.script if run.script else ''
+    try:
+        log = logs.parse(text, 'its log')[0]
+    except logs.LogError as error:
+        return str(error), True
+    for kind, content in (('nets', net), ('logs', gzip.compress(text.encode(), mtime=0))):
+        if content:
+            os.makedirs(os.path.dirname(path_of(given, kind, name, seed)), exist_ok=True)
+            write_whole(path_of(given, kind, name, seed), content)
+    return 'diverged: ' + log.diverged if log.diverged else 'test error %s %%' % log.test[4], False
+
+
+def main(arguments):
+    given = given_settings(arguments)
+    if not importlib.util.find_spec('distributed'):
+        raise SettingError('Dask is not installed: make extras')
+    from run import checkpoints
+    wanted = {name: described(given, of_run) for name, of_run in given['runs'].items()}
+    try:
+        os.makedirs(given['results'], exist_ok=True)
+    except OSError as error:
+        raise SettingError('results = %s: cannot be made: %s' % (given['results'], error.strerror))
+    lock = checkpoints.lock(os.path.join(given['results'], 'trials.lock'))
+    try:
+        missing, failed = missing_trials(given, wanted), 0
+        if missing:
+            share = given['threads'] or max(1, cores() // given['workers'])
+            trials = {(name, seed): (ROOT, name, given['script'], given['runs'][name], seed, share, bool(given['keep']))
+                      for name, seed in missing}
+            with connected(given['scheduler'], given['workers']) as client:
+                failed = run_all(client, trials, lambda name, seed, result: write_trial(
+                    given, wanted[name], name, seed, result), len(wanted) * given['trials'] - len(missing))
+        if failed < len(wanted) * given['trials']:
+            summary.write(given['results'])
+        if failed:
+            script.stop('%d of %d trials failed; the same command tries again' % (failed, len(missing)), 1)
+    finally:
+        checkpoints.unlock(lock)
 
 
 if __name__ == '__main__':
-    override(globals(), sys.argv[1:])
-    signal.signal(signal.SIGTERM, lambda *_: stop('stopped by SIGTERM; the same command goes on', 143))
-    os.environ.setdefault('DASK_LOGGING__DISTRIBUTED', 'error')
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        stop('Dask is not installed: make extras')
-    from run import saving
-    try:
-        main()
-    except (saving.SavingError, printed.LogError) as error:
-        stop(error, 1)
-    except KeyboardInterrupt:
-        stop('stopped by Ctrl-C; the same command goes on', 130)
+    with script.ending('; the same command resumes'):
+        signal.signal(signal.SIGTERM, lambda *_: script.stop('stopped by SIGTERM; the same command resumes', 143))
+        os.environ.setdefault('DASK_LOGGING__DISTRIBUTED', 'error')
+        main(sys.argv[1:])

@@ -32,9 +32,9 @@ class Progress:
             self.first = now, done
         self.last = now
         new = done - self.first[1]
-        left = duration((now - self.first[0]) / new * (self.total - done)) if new else '?'
+        left = ', %s left' % duration((now - self.first[0]) / new * (self.total - done)) if new else ''
         bar = '#' * int(20 * done / self.total)
-        self.write('%s [%-20s] %.0f %%, %s left' % (text, bar, 100 * done / self.total, left))
+        self.write('%s [%-20s] %.0f %%%s' % (text, bar, 100 * done / self.total, left))
 
     def write(self, line):
         if self.notebook:

@@ -95,7 +95,7 @@ def parse(doc, defaults, rules, arguments, positional=0):
             others.append(argument)
         elif not equals or name not in rules:
             raise SettingError('%.200s: %s' % (argument or "''", nearest(name, rules) if equals else (
-                'must be name=value; known are ' + ', '.join(rules))))
+                'must be name=value; known are ' + ', '.join(rules) if rules else 'there are no settings')))
         else:
             found[name] = value_of(text, found[name])
     for name, rule in rules.items():
@@ -122,6 +122,8 @@ def nearest(name, known, kind='setting'):
 
 
 def help_text(doc, defaults, rules):
+    if not rules:
+        return doc.strip()
     width = max(len(typed(name, defaults[name])) for name in rules)
     return '\n'.join([doc.strip(), '', 'Settings, with their defaults:', ''] + [
         '    %s  %s' % (typed(name, defaults[name]).ljust(width), what) for name, (_, what) in rules.items()])

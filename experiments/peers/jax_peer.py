@@ -9,7 +9,7 @@ import numpy as np
 
 import protocol
 
-AFUNC = {'linear': lambda Z: Z, 'ReLu': jax.nn.relu, 'softmax': lambda Z: Z}      # softmax is part of the cost
+AFUNC = {'linear': lambda Z: Z, 'ReLu': jax.nn.relu, 'tanh': jnp.tanh, 'softmax': lambda Z: Z}   # part of the cost
 
 
 class Jax:
@@ -57,6 +57,8 @@ class Jax:
         for layer, P in zip(self.layers, params):
             if layer['kind'] == 'conv':
                 Z = self.pool(self.conv(Z, P[0]), layer['ds'])
+                if layer['bias']:
+                    Z = Z + (P[1] if self.row == 1 else P[1][:, None, None])
             else:
                 Z = Z.reshape(len(Z), -1) @ P[0] + P[1]
             Z = AFUNC[layer['afunc']](Z)
@@ -89,7 +91,8 @@ class Jax:
 
     def cost(self):
         starts = range(0, len(self.X), 1000)
-        return sum(float(self.jit_loss(self.state[0], self.X[n:n + 1000], self.t[n:n + 1000])) for n in starts) / len(starts)
+        return sum(float(self.jit_loss(self.state[0], self.X[n:n + 1000], self.t[n:n + 1000]))
+                   for n in starts) / len(starts)
 
 
 if __name__ == '__main__':

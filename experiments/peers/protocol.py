@@ -1,7 +1,7 @@
 """What bench.py and its workers say to each other: a line of words in, a line of JSON out.
 
     reset                      back to the initial weights, velocities 0
-    train SEED MINIBATCHES     [seconds, seconds of CPU, mean cost] of the first minibatches of an epoch in the order of SEED
+    train SEED MINIBATCHES     [seconds, seconds of CPU, mean cost] of the first minibatches in the order of SEED
     cost                       mean cost of all training examples with the weights as they are
 """
 import contextlib
@@ -24,7 +24,7 @@ def serve(Contender):
     """Answers bench.py, the first time with the contender's version, until stdin ends.
 
     Contender(X, t, params, job): images float32 (NL, 1, 28, 28), labels int32 (NL,); the initial weights, a
-    list for each layer, [W] of a conv layer (filters flipped, as the project's) or [W, b]; job: the
+    list for each layer, [W] or [W, b] (filters flipped, as the project's; b is added after pooling); job: the
     net's layers as dictionaries, and eta, mu, threads, choice. It has version, reset(), cost(), and
     train(order): a step for each row of int32 indices; returns the mean of the minibatches' costs.
     """
@@ -34,7 +34,8 @@ def serve(Contender):
     X, t = (np.load(os.path.join(job['folder'], name)) for name in ('X.npy', 't.npy'))
     rng = np.random.RandomState(0)
     params = [[rng.normal(0, layer['Wsigma'], layer['Wshape']).astype('float32')] +
-              [np.zeros(layer['Wshape'][1], 'float32')] * (layer['kind'] == 'full') for layer in job['layers']]
+              [np.zeros(layer['Wshape'][0 if layer['kind'] == 'conv' else 1], 'float32')] * layer['bias']
+              for layer in job['layers']]
     contender = Contender(X, t, params, job)
 
     def train(seed, minibatches):
@@ -63,14 +64,15 @@ class Worker:
 
     running = []
 
-    def __init__(self, python, script, job):
+    def __init__(self, python, script, job, **environment):
         self.choice, threads, self.stderr = job['choice'], job['threads'], tempfile.TemporaryFile('w+')
         blas = threads if 'BLAS' in self.choice else 1
         env = dict(os.environ, OMP_NUM_THREADS=str(threads // blas), OPENBLAS_NUM_THREADS=str(blas),
-                   TORCHINDUCTOR_COMPILE_THREADS='1', TF_CPP_MIN_LOG_LEVEL='2', PYTHONDONTWRITEBYTECODE='1')
+                   TORCHINDUCTOR_COMPILE_THREADS='1', TF_CPP_MIN_LOG_LEVEL='2', PYTHONDONTWRITEBYTECODE='1',
+                   **environment)
         self.process = subprocess.Popen(
-            [python, script, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, env=env,
-            universal_newlines=True, start_new_session=True, preexec_fn=lambda: hold(threads))
+            [python, script, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
+            env=env, universal_newlines=True, start_new_session=True, preexec_fn=lambda: hold(threads))
         Worker.running.append(self)
         self.version = self.answer()
 
@@ -86,8 +88,9 @@ class Worker:
             return json.loads(line)
         self.end()
         self.stderr.seek(0)
-        words = [line.strip() for line in self.stderr.read()[-2000:].split('\n') if line.strip()]
-        raise Failed('%s: %s' % ('died' if ready else 'no answer after %d s' % PATIENCE, ' / '.join(words[-2:]) or 'no words'))
+        last = [line.strip() for line in self.stderr.read()[-2000:].split('\n') if line.strip()][-2:]
+        how = 'died' if ready else 'no answer after %d s' % PATIENCE
+        raise Failed('%s: %s' % (how, ' / '.join(last) or 'no words'))
 
     def cpu(self):
         """Seconds of CPU it has used so far, where the system tells; else 0."""
@@ -113,7 +116,7 @@ def hold(threads):
 
 def unflipped(layers, params):
     """The weights for a library whose convolution does not flip the filters."""
-    return [[np.ascontiguousarray(P[0][:, :, ::-1, ::-1])] if layer['kind'] == 'conv' else P
+    return [[np.ascontiguousarray(P[0][:, :, ::-1, ::-1])] + P[1:] if layer['kind'] == 'conv' else P
             for layer, P in zip(layers, params)]
 
 

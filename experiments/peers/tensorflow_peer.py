@@ -3,14 +3,11 @@
 Choice: a tf.function of a 'step', or of all steps of the 'epoch'; 'inter-op' runs operations beside each other;
 'jit_compile' compiles by XLA; 'reshape' pools by reshaping and reduce_max. Feature maps have channels last.
 """
-import os
+import tensorflow as tf
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-import tensorflow as tf  # noqa: E402
+import protocol
 
-import protocol  # noqa: E402
-
-AFUNC = {'linear': lambda Z: Z, 'ReLu': tf.nn.relu, 'softmax': lambda Z: Z}       # softmax is part of the cost
+AFUNC = {'linear': lambda Z: Z, 'ReLu': tf.nn.relu, 'tanh': tf.tanh, 'softmax': lambda Z: Z}          # part of the cost
 
 
 class TensorFlow:
@@ -52,8 +49,8 @@ class TensorFlow:
             if layer['kind'] == 'conv':
                 Z = self.pool(tf.nn.conv2d(Z, P[0], 1, 'VALID'), layer['ds'])
             else:
-                Z = tf.matmul(tf.reshape(Z, (-1, layer['Wshape'][0])), P[0]) + P[1]
-            Z = AFUNC[layer['afunc']](Z)
+                Z = tf.matmul(tf.reshape(Z, (-1, layer['Wshape'][0])), P[0])
+            Z = AFUNC[layer['afunc']](Z + P[1] if layer['bias'] else Z)
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(t, Z))
 
     def step(self, index):

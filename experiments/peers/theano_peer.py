@@ -1,22 +1,19 @@
-"""This project as a contender, and, with 'stock' in the choice, the project with every rewrite of its own off."""
+"""This project as a contender of bench.py, and, with 'stock' in the choice, the project without its own Ops."""
 import os
-import sys
 import time
 from types import SimpleNamespace
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-from theano_setup import theano  # noqa: E402
-import numpy as np  # noqa: E402
-import theano.tensor as T  # noqa: E402
+from theano_setup import theano
+import numpy as np
+import theano.tensor as T
 
-stock_rewrites = set(theano.compile.optdb.__db__)
-import mlp_2layer  # noqa: E402
-import mlp_3layer  # noqa: E402
-import protocol  # noqa: E402
-from run import saving  # noqa: E402
-import training  # noqa: E402
-from convnet import ConvLayer  # noqa: E402
-from nnet import FullLayer  # noqa: E402
+import protocol
+import training
+from convnet import ConvLayer
+from nnet import FullLayer, Net, momentum
+from run.checkpoints import Checkpoint, State
+from run.progress import Progress
+from run.signals import signals_received
 
 
 class Theano:
@@ -24,60 +21,65 @@ class Theano:
 
     def __init__(self, X, t, params, job):
         if 'stock' in job['choice']:
-            ours = set(theano.compile.optdb.__db__) - stock_rewrites
-            theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode().excluding(*ours)
+            theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode().excluding('fused')
         rng = np.random.RandomState(0)
-        hidden = [ConvLayer(*layer['Xdim'], layer['Wshape'][1], *layer['Wshape'][2:], layer['Wshape'][0], tuple(layer['ds']),
-                            layer['afunc'], withBias=False, rng=rng) if layer['kind'] == 'conv' else
-                  FullLayer(*layer['Wshape'], layer['afunc'], rng=rng) for layer in job['layers'][:-1]]
-        Net = mlp_2layer.Net if len(hidden) == 1 else mlp_3layer.Net
-        self.net = Net(*hidden, job['layers'][-1]['Wshape'][1], rng)
+        self.net = Net(*[
+            ConvLayer(*layer['Xdim'], layer['Wshape'][1], *layer['Wshape'][2:], layer['Wshape'][0], tuple(layer['ds']),
+                      layer['afunc'], withBias=layer['bias'], rng=rng) if layer['kind'] == 'conv' else
+            FullLayer(*layer['Wshape'], layer['afunc'], withBias=layer['bias'], rng=rng) for layer in job['layers']])
         self.initial = [p for P in params for p in P]
         few = slice(job['batchsize'])                      # to validate and test: never used
-        self.folder, self.data = job['folder'], SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few])
-        self.X = X[few]
-        self.functions = training.compile_net(self.net, self.data, job['eta'], job['mu'])
-        fused = any(type(node.op).__module__.startswith('fused') for node in self.functions.update.maker.fgraph.toposort())
-        if fused and 'stock' in job['choice']:
+        self.folder, self.data = job['folder'], SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few],
+                                                                K=job['layers'][-1]['Wshape'][1], source='', mean=X[0])
+        images, labels = T.tensor4('X'), T.ivector('t')
+        cost = self.net.training_cost(images, labels)
+        updates = momentum(cost, self.net.params, job['eta'], job['mu'])
+        self.velocities = [variable for variable in updates if variable not in self.net.params]
+        self.functions = training.compile_functions(self.net, self.data, images, labels, cost, updates)
+        ops = [node.op for node in self.functions.update.maker.fgraph.toposort()]
+        if any(type(op).__module__.startswith('fused') for op in ops) and 'stock' in job['choice']:
             raise SystemExit('stock Theano has an Op of this project in its graph')
 
     def reset(self):
         for p, initial in zip(self.net.params, self.initial):
             p.set_value(initial)
-        for v in self.functions.velocities:
+        for v in self.velocities:
             v.set_value(np.zeros_like(v.get_value()))
 
     def train(self, order):
         costs = []
-        with training.Progress(1, len(order)) as progress:
-            training.train_epoch(lambda index: costs.append(self.functions.update(index)) or costs[-1],
-                                 list(order), 1, (), progress)
+        with signals_received() as signals, Progress(len(order)) as progress:
+            for n, minibatch in enumerate(order, 1):       # as in training.train
+                costs.append(self.functions.update(minibatch))
+                training.check_finite(costs[-1], 'in minibatch %d' % n)
+                progress.show(n, 'bench')
+                signals.check('after minibatch %d' % n)
         return np.mean(costs)
 
     def cost(self):
-        return training.mean_over(self.functions.evaluate, self.data.XL, self.data.tL)[0]
+        with signals_received() as signals:
+            return training.mean_over(self.functions.evaluate, self.data.XL, self.data.tL, signals)[0]
 
     def checkpoint(self):
         """Seconds of saving a checkpoint, median of 5."""
-        path = os.path.join(self.folder, 'checkpoint.npz')
-        params, velocities = ([v.get_value() for v in variables] for variables in (self.net.params, self.functions.velocities))
-        state = saving.State(1, 0, np.random.RandomState(0).get_state(), [], params, velocities)
-        times = []
-        with saving.Checkpoint(path, {}, self.data, True) as checkpoint:
+        path, times = os.path.join(self.folder, 'checkpoint.npz'), []
+        state = State(self.net.params + self.velocities, np.random.RandomState(0), [])
+        with Checkpoint(path, {}, self.data, True) as checkpoint:
+            checkpoint.restore(self.net, state, 1, 1)
             for _ in range(5):
                 start = time.perf_counter()
-                checkpoint.save(state)
+                checkpoint.save(self.net, state)
                 times.append(time.perf_counter() - start)
         os.unlink(path)
         return sorted(times)[2]
 
     def layers(self):
-        """For each conv layer, [seconds of forward, of forward and backward], a minibatch.
+        """For each conv layer, [seconds of forward, of forward and backward], a minibatch; [0, 0] where there is none.
 
         Theano functions of convolution and pooling alone, each with one number as its output so that
         nothing but its Ops is timed; the first layer's backward has no gradient for X, as in training.
         """
-        times, X = [], theano.shared(self.X)
+        times, X = [], theano.shared(self.data.XV)
         for n, layer in enumerate(layer for layer in self.net.layers if isinstance(layer, ConvLayer)):
             layer.afunc, afunc = 'linear', layer.afunc
             Z = layer.output(X)
@@ -88,7 +90,7 @@ class Theano:
             one = [A[(0,) * 4] for A in [Z] + grads]
             times.append([fastest(theano.function([], one[0])), fastest(theano.function([], sum(one)))])
             X = theano.shared(layer.output(X).eval())
-        return times
+        return times or [[0, 0]]
 
 
 def fastest(function):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import protocol
 
-AFUNC = {'linear': lambda Z: Z, 'ReLu': torch.relu, 'softmax': lambda Z: Z}       # softmax is part of the cost
+AFUNC = {'linear': lambda Z: Z, 'ReLu': torch.relu, 'tanh': torch.tanh, 'softmax': lambda Z: Z}       # part of the cost
 
 
 class Torch:
@@ -24,8 +24,8 @@ class Torch:
         params = protocol.unflipped(self.layers, params)
         if self.channels_last:
             params = protocol.rows_channels_last(self.layers, params)
-        self.initial = [torch.from_numpy(p).contiguous(memory_format=self.format if p.ndim == 4 else torch.contiguous_format)
-                        for P in params for p in P]
+        self.initial = [torch.from_numpy(p).contiguous(
+            memory_format=self.format if p.ndim == 4 else torch.contiguous_format) for P in params for p in P]
         self.params = [p.clone().requires_grad_() for p in self.initial]
         # v <- mu v + g, W <- W - eta v is the project's formula with v / -eta for v
         self.optimizer = torch.optim.SGD(self.params, lr=self.eta, momentum=self.mu, fused=True)
@@ -34,7 +34,8 @@ class Torch:
             self.optimizer.state[p]['momentum_buffer'] = v
 
         def compiled(function):
-            return torch.compile(function, dynamic=False, mode='max-autotune-no-cudagraphs' if 'autotune' in words else None)
+            mode = 'max-autotune-no-cudagraphs' if 'autotune' in words else None
+            return torch.compile(function, dynamic=False, mode=mode)
 
         self.step_loss = compiled(self.loss) if 'compiled' in words else self.loss
         self.step = compiled(self.pure_step) if 'step' in words else self.eager_step
@@ -50,6 +51,7 @@ class Torch:
         for layer in self.layers:
             if layer['kind'] == 'conv':
                 Z = F.max_pool2d(F.conv2d(Z, next(params)), layer['ds'], ceil_mode=True)
+                Z = Z + next(params)[:, None, None] if layer['bias'] else Z
             else:
                 if Z.ndim == 4 and self.channels_last:
                     Z = Z.permute(0, 2, 3, 1)              # as it lies in memory

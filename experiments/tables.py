@@ -1,0 +1,188 @@
+"""Puts tables and logs into the READMEs, between their marks, from the results that are here: `make tables`.
+
+    python experiments/tables.py                             first RESULTS.md and trials.csv, as summary.py does
+
+The marks are <!-- NAME --> or <!-- NAME: ARGUMENT -->, then <!-- /NAME -->. What stands between them is replaced by the
+function of that name below, in Japanese in README.ja.md, else in English.
+"""
+import gzip
+import json
+import os
+import re
+import statistics
+import sys
+
+from paths import RESULTS, ROOT
+from scipy import stats
+
+from datasets.files import write_whole
+from run import script, settings
+from run.settings import typed
+from groups import groups_of, seeds_of, tested
+from runs import ARTICLE
+import summary
+
+READMES = [os.path.join(ROOT, path) for path in (
+    'README.md', 'README.ja.md', 'experiments/README.md', 'fused/README.md')]
+CONTENDERS = 'project', 'stock', 'torch', 'torch-compiled', 'tensorflow', 'jax'
+
+
+def markdown(rows, right=()):
+    """Rows as a table, the first as its head; right: numbers of the columns that are set flush right."""
+    lines = ['| %s |' % ' | '.join(row) for row in rows]
+    rule = '|%s|' % '|'.join('---:' if n in right else '---' for n in range(len(rows[0])))
+    return '\n'.join([lines[0], rule] + lines[1:])
+
+
+def number(value, form='%.2f'):
+    return '' if value is None else form % value
+
+
+def log(run, ja):
+    """The log of a run's first trial, as it is printed."""
+    with gzip.open(os.path.join(RESULTS, 'logs', run, 'seed-0.log.gz'), 'rt') as file:
+        return '```\n%s\n```' % file.read().partition('\n# versions: ')[0]
+
+
+def runs(_, ja):
+    """The article's runs as arguments of mnist_convnet.py, and what it printed for them."""
+    head = ['実験', '引数', '学習 %', '検証 %', 'テスト %', '時間'] if ja else [
+        'run', 'arguments', 'train %', 'valid %', 'test %', 'wall time']
+    rows = []
+    for name, run in ARTICLE.items():
+        typed_settings = ' '.join(typed(*item) for item in run.settings.items())
+        rows.append([name, '`%s`' % typed_settings if typed_settings else 'なし' if ja else 'none',
+                     *map(str, run.article[:3]), summary.duration(run.article.wall) if run.article.wall else ''])
+    return markdown([head] + rows, (2, 3, 4)) + '\n\n' + (
+        '記事に載っている数値: 50 エポック後の誤識別率と,6 コア 3.5 GHz の Xeon(実質 1 コア分)での所要時間.' if ja else
+        'As the article prints them: errors after 50 epochs; on a 6-core 3.5 GHz Xeon that used one core\'s worth.')
+
+
+def results(names, ja):
+    """Test errors over seeds, beside the article's; names: of runs, separated by commas; the article's if not given."""
+    trials = summary.read(RESULTS)
+    head = ['実験', 'seed の数', 'テスト %', '記事', '時間', '記事'] if ja else [
+        'run', 'seeds', 'test %', 'article', 'wall time', 'article']
+    rows = []
+    for name in names.split(',') if names else ARTICLE:
+        test = [log.test[4] for log in trials[name] if log.test]
+        article = ARTICLE[name].article if name in ARTICLE else None
+        rows.append([name, str(len(trials[name])), '%.2f ± %.2f' % summary.statistics(test)[:2] if len(test) > 1 else (
+            '発散' if ja else 'diverges'), number(article and article.test), summary.duration(summary.wall(trials[name])),
+            summary.duration(article.wall) if article and article.wall else ''])
+    return markdown([head] + rows, (1, 2, 3)) + '\n\n' + (
+        '平均 ± 標準偏差.時間は 1 コアでの中央値.' if ja else 'Mean ± standard deviation; the median of the times on one core.')
+
+
+def pairs(suffix, ja):
+    """Runs without and with a change, NAME and NAME-suffix, from the same seeds: test errors, p of a paired t-test."""
+    groups, rows = {group.name: group for group in groups_of([os.path.join(RESULTS, 'logs')])}, []
+    for name in ARTICLE:
+        both = [tested(groups[one]) for one in (name, '%s-%s' % (name, suffix)) if one in groups]
+        if len(both) == 2 and all(both) and seeds_of(both[0]) == seeds_of(both[1]):
+            before, after = ([log.test[4] for log in logs] for logs in both)
+            p = stats.ttest_rel(before, after).pvalue
+            rows.append([name, '%.2f' % statistics.mean(before), '%.2f' % statistics.mean(after), '%.2g' % p])
+    head = ['実験', 'テスト %', suffix, 'p'] if ja else ['run', 'test %', suffix, 'p']
+    return markdown([head] + rows, (1, 2, 3))
+
+
+def scaling(_, ja):
+    """What scaling.py json= has measured."""
+    with open(os.path.join(RESULTS, 'scaling.json')) as file:
+        result = json.load(file)
+    head = ['試行', 'ワーカ', '試行/時', '理想との比', 'ドライバの CPU'] if ja else [
+        'trials', 'workers', 'trials per hour', 'of the ideal', 'CPU of the driver, a trial']
+    return markdown([head] + [[kind, str(workers), '%.0f' % rate, '%.0f %%' % (100 * share), '%.0f ms' % (1000 * cpu)]
+                              for kind, workers, rate, share, cpu in result['rows']], (1, 2, 3, 4)) + '\n\n%s; %s.' % (
+        result['machine'], result['date'])
+
+
+# ---- the bench
+
+def bench(name, ja=False):
+    """The figures of bench.py: of json=FILE in results, or as a dictionary."""
+    result = name
+    if not isinstance(name, dict):
+        with open(os.path.join(RESULTS, (name or 'bench') + '.json')) as file:
+            result = json.load(file)
+    nets = result['nets']
+    columns = [c for c in CONTENDERS if any(c in net['seconds_per_epoch'] for net in nets.values())]
+    head = ['net', '記事' if ja else 'article', *columns] + ([
+        '最速の相手との比', 'stock との比', '1 スレッドとの比', 'conv 順', 'conv 逆', 'step'] if ja else [
+        'fastest peer / project', 'stock / project', 'one thread / %d' % result['threads'], 'conv forward',
+        'conv backward', 'step'])
+    rows = []
+    for net, figures in nets.items():
+        article = net in ARTICLE and ARTICLE[net].article.wall
+        rows.append([net, number(article / 50, '%.1f') if article else ''] + [
+            number(value) for value in [figures['seconds_per_epoch'].get(c) for c in columns] + ratios(figures)] + [
+            number(figures['gflops'].get(key) and 100 * figures['gflops'][key] / result['peak_gflops'], '%.0f %%')
+            for key in ('conv_forward', 'conv_backward', 'step')])
+    of_all = [[ratio for ratio in column if ratio] for column in zip(*map(ratios, nets.values()))]
+    rows.append(['幾何平均' if ja else 'geometric mean', *[''] * (1 + len(columns)), *[
+        number(statistics.geometric_mean(column) if column else None) for column in of_all], '', '', ''])
+    return markdown([head] + rows, range(1, len(head))) + '\n\n' + '\n\n'.join(bench_captions(result, ja))
+
+
+def ratios(figures):
+    """(fastest peer / project, stock / project, one thread / all threads), None where not measured."""
+    seconds = figures['seconds_per_epoch']
+    others = [s for c, s in seconds.items() if c not in ('project', 'stock')]
+    return [other / seconds['project'] if other else None for other in (
+        min(others, default=None), seconds.get('stock'), figures['project_one_thread'])]
+
+
+def bench_captions(result, ja):
+    """Paragraphs below the bench's table."""
+    spread = max((high - low) / statistics.median(net['all'][c]) for net in result['nets'].values()
+                 for c, (low, high) in net['spread'].items())
+    facts = dict(result, NL=result.get('NL', 50000), spread=100 * spread, versions=', '.join(result['versions']))
+    yield ((
+        '%(NL)d 枚(%(data)s)の 1 エポックの秒数,%(repeats)d 回の中央値(最大と最小の差は最大で %(spread).0f %%).%(threads)d '
+        'スレッド,float32,エポックの最初の %(minibatches)d ミニバッチから換算.終わりの 3 列は,このプロジェクトが FMA の最高速度 '
+        '%(peak_gflops).0f GFLOP/s のうちどれだけに達したか(密な convolution の演算をすべて数えるので,max-pooling が不要にする'
+        '演算の分だけ 100 %% を超えることがある).記事: 所要時間 / 50,2015 年,6 コア 3.5 GHz Xeon の実質 1 コア分.'
+        '%(machine)s; %(versions)s; %(date)s.') if ja else (
+        'Seconds per training epoch of %(NL)d images (%(data)s), median of %(repeats)d (highest less lowest: at most '
+        '%(spread).0f %% of it); %(threads)d threads, float32, scaled from the first %(minibatches)d minibatches. Last '
+        'columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s, that this project reaches: all operations of a '
+        'dense convolution count, also those that max-pooling makes needless, hence more than 100 %%. Article: wall '
+        'time / 50, in 2015, on a 6-core 3.5 GHz Xeon that used one core\'s worth. %(machine)s; %(versions)s; '
+        '%(date)s.')) % facts
+    shares = [100 * net.get('checkpoint_share_of_epoch', 0) for net in result['nets'].values()]
+    if all(shares):
+        yield ('エポックごとのチェックポイントは,その %.1f〜%.1f %% かかる.' if ja else
+               'A checkpoint after every epoch takes %.1f to %.1f %% of it.') % (min(shares), max(shares))
+    if 'startup_seconds' in result:
+        yield ('記事の最初の実験をプロセスとして: 全体で %(whole_run).1f 秒.nepoch=0 では,キャッシュがあれば %(warm_cache).1f 秒,'
+               'なければ %(empty_cache).1f 秒.' if ja else
+               'The article\'s first run as a process: %(whole_run).1f s from start to last line; with nepoch=0, '
+               '%(warm_cache).1f s from a warm cache and %(empty_cache).1f s from an empty one.'
+               ) % result['startup_seconds']
+
+
+# ---- READMEs
+
+TABLES = {'log': log, 'runs': runs, 'results': results, 'pairs': pairs, 'scaling': scaling, 'bench': bench}
+MARKED = re.compile(r'(<!-- (%s)(?:: (\S+))? -->\n).*?(<!-- /\2 -->)' % '|'.join(TABLES), re.S)
+
+
+def with_tables(text, ja):
+    """A README's text with what is between its marks made anew."""
+    return MARKED.sub(lambda mark: '%s%s\n%s' % (mark[1], TABLES[mark[2]](mark[3], ja), mark[4]), text)
+
+
+def main(arguments):
+    settings.parse(__doc__, {}, {}, arguments)
+    summary.write(RESULTS)
+    for path in READMES:
+        if os.path.exists(path):
+            with open(path, encoding='utf-8') as file:
+                text = file.read()
+            write_whole(path, with_tables(text, path.endswith('.ja.md')).encode())
+
+
+if __name__ == '__main__':
+    with script.ending():
+        main(sys.argv[1:])
