@@ -8,7 +8,7 @@ from run.settings import SettingError, file_named, is_number
 BLUE, VERMILION, GREEN, GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
 INCH = 2.54                             # cm
 DPI = 160                               # pixels per inch, of a PNG
-TEXT, SMALL = 8, 7                      # points
+TEXT, SMALL, FINE = 8, 7, 6.5           # points
 FILE = file_named('.png', '.pdf', '.svg')
 WIDTH = (lambda value: is_number(value, 6, 100)), 'cm, from 6 to 100: a column of text is some 8.5'
 DEFAULT_WIDTH = 24

@@ -14,7 +14,7 @@ import zlib
 LARGEST = 2**24                                     # bytes in a log, unpacked
 
 Log = collections.namedtuple('Log', 'name run seed source header NL NV NT batchsize rows test settings hyperparameters '
-                             'wall_seconds machine versions diverged changed script', defaults=(None,) * 18)
+                             'wall_seconds machine versions diverged changed script', defaults=(None,) * 19)
 
 
 class LogError(Exception):

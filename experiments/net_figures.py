@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from drawing import DEFAULT_WIDTH, DPI, GREEN, GREY, INCH, SMALL, TEXT, VERMILION, letters
+from drawing import DEFAULT_WIDTH, DPI, FINE, GREEN, GREY, INCH, SMALL, TEXT, VERMILION, letters
 
 MOST = 100                              # small pictures shown
 LINE = 0.15                             # inches from line to line of small text
@@ -129,11 +129,11 @@ def deep_filters_figure(W, layer, conv=True, width=DEFAULT_WIDTH):
     sheet = np.pad(shown.astype(float), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
     sheet = sheet.transpose(0, 2, 1, 3).reshape(len(shown) * (rows + 1), -1)[:-1, :-1]
     wide = min(page.width - 1.2, 0.45 * shown.shape[1])
-    high = wide * sheet.shape[0] / sheet.shape[1]
+    high = max(wide * sheet.shape[0] / sheet.shape[1], 0.1 * len(shown))
     axes, top = page.axes(0.4, page.y + 0.05, wide, high), page.y
     image = axes.imshow(sheet, aspect='auto', interpolation='nearest', **scale_of(shown))
     for axis, count, size in ((axes.xaxis, shown.shape[1], cols + 1), (axes.yaxis, len(shown), rows + 1)):
-        step = 1 if high / len(shown) > 0.16 and wide / shown.shape[1] > 0.2 else 5
+        step = next(step for step in (1, 5, 10, 50) if step * min(high / len(shown), wide / shown.shape[1]) > 0.18)
         axis.set_ticks([size * (k + 0.5) - 1 for k in range(0, count, step)], labels=range(0, count, step))
         axis.set_tick_params(length=0)
     page.y += high + 0.3
@@ -148,7 +148,9 @@ def maps_figure(x, t, layers, p, words='', width=DEFAULT_WIDTH):
     """
     predicted, likeliest = p.argmax(), np.argsort(-p, kind='stable')[:20]
     classes = np.unique(np.append(likeliest, t))
-    page = Page(width, 'input: %slabel %d%s; predicted: %d' % (words, t, of_channels(len(x)), predicted))
+    page = Page(width, 'input: %slabel %d%s; predicted: %d%s' % (
+        words, t, of_channels(len(x)), predicted, '' if len(classes) == len(p) else
+        '; of %d classes, the 20 likeliest%s' % (len(p), ' and the true one' if len(classes) > 20 else '')))
     top, side = page.y, min(1.8, 0.4 * page.width)
     page.sheet([as_picture(x)], [], least=side, most=side, width=side, cmap='gray', vmin=0, vmax=1)
     height = max(1.4, 0.15 * len(classes))
@@ -159,8 +161,7 @@ def maps_figure(x, t, layers, p, words='', width=DEFAULT_WIDTH):
     ax.set_yticks(range(len(classes)), ['%d%s' % (k, ' (true)' if k == t else '') for k in classes])
     ax.invert_yaxis()
     ax.set(xlim=(0, 1.3), xticks=[0, 0.5, 1])
-    ax.set_xlabel('probability' if len(classes) == len(p) else 'probability of the 20 likeliest of %d%s' % (
-        len(p), ' and the true class' if len(classes) > 20 else ''), gid='classes')
+    ax.set_xlabel('probability')
     page.y = max(page.y, top + height + 0.4)
     for number, (afunc, Z) in enumerate(layers, 1):
         draw_layer(page, 'layer %d (%s): ' % (number, afunc), Z)
@@ -226,11 +227,11 @@ def confusion_figure(counts, of='', width=DEFAULT_WIDTH):
     ax.set(xlabel='predicted', ylabel='true')
     for (row, col), count in np.ndenumerate(counts):      # where there is room for numbers: cells of so many inches
         if count and side / K > (0.28 if row == col else 0.18):
-            ax.text(col, row, count, fontsize=SMALL if side / K > 0.28 else 6, ha='center', va='center',
+            ax.text(col, row, count, fontsize=SMALL if side / K > 0.28 else FINE, ha='center', va='center',
                     color='black' if row != col else '#666666')
     if side / K > 0.16:
         labels = ['%.2g' % bar.get_width() for bar in bars.patches]
-        bars.bar_label(bars.containers[0], labels, padding=2, fontsize=SMALL if side / K > 0.28 else 6)
+        bars.bar_label(bars.containers[0], labels, padding=2, fontsize=SMALL if side / K > 0.28 else FINE)
         bars.set_xlim(right=1.5 * bars.get_xlim()[1])
     page.y += side + 0.5
     return page.finished()

@@ -196,7 +196,7 @@ def main(arguments):
     if not {'-h', '--help', 'help'} & set(arguments) and name not in pictures:
         raise SettingError('%s: %s' % (name or "''", settings.nearest(name, pictures, 'picture')))
     names = PICTURES[pictures[name]] if name in pictures else DEFAULTS
-    given = settings.parse(__doc__, DEFAULTS, {name: RULES[name] for name in names}, arguments[1:] or arguments[:1])
+    given = settings.parse(__doc__, DEFAULTS, {name: RULES[name] for name in names}, arguments[name in pictures:])
     drawing.load_matplotlib()
     os.makedirs(given['results'], exist_ok=True)
     path = given['png'] or os.path.join(given['results'], name + '.png')

@@ -1,6 +1,7 @@
 """Are the texts on a matplotlib Figure to be read? And: where are its images?"""
 import itertools
 
+import pytest
 from matplotlib.text import Text
 
 
@@ -21,15 +22,15 @@ def texts(figure, monkeypatch):
     return [(text.get_text(), box) for text, box in drawn.items()]
 
 
-def assert_legible(figure, monkeypatch):
-    """Every text lies within the figure, of 1200 to 1800 pixels, is 8 pixels high or more, and overlaps no other."""
-    width, height = figure.get_size_inches() * figure.dpi
-    assert 1200 <= width <= 1800 and height <= 1800
+def assert_legible(figure, monkeypatch, width=24):
+    """The figure is so many cm wide; every text lies within it, is 6 points high or more, and overlaps no other."""
+    right, top = figure.get_size_inches() * figure.dpi
+    assert figure.get_size_inches()[0] == pytest.approx(width / 2.54)
     found = texts(figure, monkeypatch)
     assert found
     for words, box in found:
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, (words, box, width, height)
-        assert box.height >= 8, words
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= right and box.y1 <= top, (words, box, right, top)
+        assert min(box.height, box.width * 3) * 72 / figure.dpi >= 6, words                   # upright or turned
     for (words, a), (others, b) in itertools.combinations(found, 2):
         assert a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0, (words, a, others, b)
 

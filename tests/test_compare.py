@@ -1,8 +1,8 @@
 """The differences by hand and against SciPy; words, table and errors as users see them, from processes of their own."""
-import csv
 import math
 import os
 import re
+import subprocess
 import sys
 import warnings
 
@@ -11,18 +11,18 @@ import pytest
 from scipy import stats
 
 from conftest import ROOT, run_script
-from test_logs import ARTICLE_16_DS2, ARTICLE_64_DS4, ARTICLE_CONV_CONV, ARTICLE_FULL400, ARTICLE_RELU, printed, save
-
-sys.path.insert(0, os.path.join(ROOT, 'experiments'))
-import compare  # noqa: E402
+from helpers_logs import ARTICLE_16_DS2, ARTICLE_64_DS4, ARTICLE_CONV_CONV, ARTICLE_FULL400, ARTICLE_RELU, printed, save
+import compare
+from groups import Group
+from logs import Log
 
 COMPARE = os.path.join('experiments', 'compare.py')
 
 
 def group(name, counts, seeds=None, NT=10000):
     """A group with these numbers of test errors."""
-    return compare.Group(name, [
-        compare.Log(name, None, seed, 'MNIST', [], 50000, 10000, NT, {}, (50, 0.1, 0.0, 1.9, 100 * n / NT), None, None)
+    return Group(name, [
+        Log(name=name, seed=seed, source='MNIST', header=[], NT=NT, rows={}, test=(50, 0.1, 0.0, 1.9, 100 * n / NT))
         for n, seed in zip(counts, range(len(counts)) if seeds is None else seeds)])
 
 
@@ -136,15 +136,35 @@ binom. |          0.13 |         0.12
 
 Errors in %; +-: standard deviation over runs; binom.: binomial error of a test error
 conv16-ds2: no line # data: in the log: MNIST is taken
+conv64-ds4 differs from conv16-ds2 in W1nch: 64, not 16, ds1: (4, 4), not (2, 2)
 conv64-ds4: no line # data: and no line # NT = in the log: NT = 10000 of MNIST is taken
 conv64-ds4 has fewer test errors than conv16-ds2: 1.38 % against 1.81 %, difference 0.43 +- 0.18 \
 (binomial error, one run each, z = -2.43, p = 0.0152); other seeds may say otherwise
 '''
 
 
-def test_other_epochs_are_told(tmp_path):
-    run = run_script(save(tmp_path, 'a.log', ARTICLE_16_DS2), save(tmp_path, 'b.log', printed(1.8)), script=COMPARE)
-    assert run.returncode == 0 and '\nb: its test error is of epoch 1, that of a of epoch 50\n' in run.stdout
+def test_other_settings_are_told(tmp_path):
+    paths = [save(tmp_path, 'a.log', ARTICLE_16_DS2), save(tmp_path, 'b.log', printed(1.8, batchsize=20)),
+             save(tmp_path, 'c.log', printed(1.8, settings='eta=0.25 "ds1=(4,4)"'))]
+    run = run_script(*paths, script=COMPARE)
+    assert run.returncode == 0 and '\nb differs from a in batchsize: 20, not 100, nepoch: 1, not 50\n' in run.stdout
+    run = run_script(save(tmp_path, 'd.log', printed(1.7, settings='mu=0')), paths[2], script=COMPARE)
+    assert "\nc differs from d in ds1: (4, 4), not (2, 2), eta: 0.25, not the article's, mu: the article's, not 0\n" in run.stdout
+
+
+def test_the_first_group_that_has_a_test_error_is_compared_with(tmp_path):
+    paths = [save(tmp_path, name + '.log', text) for name, text in (
+        ('lost', printed(None) + '# diverged: the cost is nan\n'), ('a', printed(1.8)), ('b', printed(1.5)))]
+    run = run_script(*paths, script=COMPARE)
+    assert run.returncode == 0 and run.stderr == ''
+    assert '\nlost: no test error; compared with is a, the first group that has one\n' in run.stdout
+    assert re.search('^no difference to be seen .*: b 1.50 % against a 1.80 %', run.stdout, re.M)
+    assert re.search(r'\n +1 \| +0.500 +2.00 \| ', run.stdout)                         # the table has the order given
+
+
+def test_runs_that_are_kept_are_found_by_name():
+    run = run_script('conv16-ds2', 'conv16-ds4', script=COMPARE)
+    assert run.returncode == 0 and '\nconv16-ds4 has fewer test errors than conv16-ds2: 1.64 % against 1.86 %' in run.stdout
 
 
 def test_several_comparisons_need_a_smaller_p(tmp_path):
@@ -229,16 +249,15 @@ def test_the_same_seed_twice_is_a_warning_and_not_paired(tmp_path):
 
 
 @pytest.mark.parametrize('arguments, line', [
-    ([], 'usage: python experiments/compare.py LOG_OR_FOLDER ... [png=FILE.png]\n'),
-    (['png=a.png'], 'usage: '),
+    ([], '0 arguments: must be at least 1, as --help tells\n'),
     (['no-such.log'], 'no-such.log: No such file or directory\n'),
     (['README.md', 'README.md'], 'README.md: given twice\n'),
     (['mnist.py'], 'mnist.py: not a log: no result below a ### or # Xdim: line\n'),
     (['Makefile', 'no-such.log'], 'Makefile: not a log'),
     (['tests'], 'tests: neither this folder nor a folder in it has a *.log or *.log.gz\n'),
-    (['a.log', 'png=a.jpg'], 'png = a.jpg: must be a file that ends with .png, in a folder that is there\n'),
-    (['a.log', 'png=no-such/a.png'], 'png = no-such/a.png: must be a file'),
-    (['a.log', 'png='], 'png = : must be a file'),
+    (['a.log', 'png=a.jpg'], "png = 'a.jpg': must be '' or a file FILE.png or FILE.pdf or FILE.svg in a folder"),
+    (['a.log', 'png=no-such/a.png'], "png = 'no-such/a.png': must be"),
+    (['a.log', 'width=1'], 'width = 1: must be cm, from 6 to 100'),
 ])
 def test_wrong_arguments_end_with_one_line(arguments, line):
     run = run_script(*arguments, script=COMPARE)
@@ -258,19 +277,29 @@ def test_a_malformed_log_and_a_name_in_any_bytes(tmp_path):
     assert run.returncode == 0 and run.stderr == '' and ' 1.80' in run.stdout
 
 
-def test_what_is_told_of_biases_is_what_the_trials_gave():
-    """The table in experiments/README.md against SciPy on the committed trials."""
-    errors = {}
-    with open(os.path.join(ROOT, 'experiments', 'results', 'trials.csv')) as file:
-        for row in csv.DictReader(file):
-            if row['test_error']:
-                errors.setdefault(row['run'], {})[row['seed']] = float(row['test_error'])
-    with open(os.path.join(ROOT, 'experiments', 'README.md'), encoding='utf-8') as file:
-        table = re.findall(r'^\| (conv\S+) \| (\S+) \| (\S+) \| (\S+) \|$', file.read(), re.M)
-    assert {run for run, *_ in table} == {run for run in errors if run + '-bias' in errors}
-    for run, *told in table:
-        without, biases = ([errors[name][seed] for seed in sorted(errors[name])] for name in (run, run + '-bias'))
-        assert len(without) == len(biases) == 10
-        found = np.mean(without), np.mean(biases), stats.ttest_rel(without, biases).pvalue
-        for text, value in zip(told, found):
-            assert abs(float(text) - value) <= 0.5001 * 10 ** -len(text.partition('.')[2]), run
+@pytest.mark.parametrize('form, start', [('png', b'\x89PNG'), ('pdf', b'%PDF'), ('svg', b'<?xml')])
+def test_curves_are_drawn_in_the_form_of_the_suffix(tmp_path, form, start):
+    pytest.importorskip('matplotlib', reason='matplotlib is missing: make extras')
+    paths = [save(tmp_path, name, text) for name, text in (('a.log', ARTICLE_16_DS2), ('b.log', ARTICLE_FULL400))]
+    picture = tmp_path / ('c.' + form)
+    run = run_script(*paths, 'png=%s' % picture, 'width=8.5', script=COMPARE, MPLBACKEND='TkAgg', DISPLAY=None)
+    assert run.returncode == 0 and run.stderr == '' and picture.read_bytes().startswith(start)
+    if form == 'svg':
+        assert all('>%s<' % words in picture.read_text() for words in ('training', 'validation', 'test', 'a (1 seed)', 'epoch'))
+
+
+def test_without_matplotlib_one_line_says_how_to_get_it(tmp_path):
+    (tmp_path / 'matplotlib.py').write_text('raise ImportError("no such thing")')
+    log = save(tmp_path, 'a.log', ARTICLE_16_DS2)
+    run = run_script(log, 'png=%s' % (tmp_path / 'a.png'), script=COMPARE, PYTHONPATH=str(tmp_path))
+    assert (run.returncode, run.stdout) == (2, '')
+    assert run.stderr == 'no matplotlib (no such thing): `make extras` adds it\n'
+    run = run_script(log, script=COMPARE, PYTHONPATH=str(tmp_path))
+    assert run.returncode == 0 and run.stderr == ''
+
+
+def test_a_pipe_that_nobody_reads_is_no_traceback(tmp_path):
+    log = save(tmp_path, 'a.log', ARTICLE_16_DS2)
+    run = subprocess.run('%s %s %s | head -1' % (sys.executable, COMPARE, log), cwd=ROOT, shell=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert run.stdout.count('\n') == 1 and 'Traceback' not in run.stderr and 'Exception' not in run.stderr

@@ -1,15 +1,18 @@
-"""What the figures of nets show, against NumPy; that their texts are legible."""
-import os
-import sys
-
+"""What the figures of nets show, against NumPy; that their texts are legible, on a page and in a column."""
 import numpy as np
 import pytest
 
-from conftest import ROOT
+pytest.importorskip('matplotlib', reason='matplotlib is missing: make extras')
 from legible import assert_legible, pictures_on, title
+import drawing
+import net_figures as figures
 
-sys.path.insert(0, os.path.join(ROOT, 'experiments'))
-import net_figures as figures  # noqa: E402
+WIDTHS = pytest.mark.parametrize('width', [24, 8.5])
+
+
+@pytest.fixture(autouse=True)
+def style():
+    drawing.load_matplotlib()
 
 
 @pytest.mark.parametrize('shape', [(16, 1, 5, 5), (64, 1, 5, 5), (4, 2, 3, 6), (1, 1, 5, 5), (120, 1, 2, 2)])
@@ -50,10 +53,33 @@ def test_filters_of_zeros_have_a_scale():
     assert figures.filters_figure(np.zeros((2, 1, 3, 3))).axes[0].images[0].norm.vmax == 1
 
 
+@WIDTHS
 @pytest.mark.parametrize('shape', [
-    (16, 1, 5, 5), (64, 1, 5, 5), (8, 1, 5, 5), (100, 1, 28, 28), (300, 5, 9, 3), (20, 3, 3, 8), (1, 1, 1, 1)])
-def test_filters_are_legible(rng, monkeypatch, shape):
-    assert_legible(figures.filters_figure(rng.normal(size=shape)), monkeypatch)
+    (16, 1, 5, 5), (64, 1, 5, 5), (100, 1, 28, 28), (300, 5, 9, 3), (20, 3, 3, 8), (1, 1, 1, 1)])
+def test_filters_are_legible(rng, monkeypatch, shape, width):
+    assert_legible(figures.filters_figure(rng.normal(size=shape), width=width), monkeypatch, width)
+
+
+@pytest.mark.parametrize('conv', [True, False])
+def test_filters_of_a_deep_layer_are_a_line_each_and_a_column_a_map(rng, conv):
+    W = rng.normal(size=(6, 4, 5, 3))
+    page, sheet, bar = figures.deep_filters_figure(W, 2, conv).axes
+    shown = sheet.images[0].get_array().filled(np.nan)
+    assert shown.shape == (6 * 6 - 1, 4 * 4 - 1)
+    for k in range(6):
+        for c in range(4):
+            one = shown[6 * k:6 * k + 5, 4 * c:4 * c + 3]
+            np.testing.assert_array_equal(one, W[k, c, ::-1, ::-1] if conv else W[k, c])
+    assert np.isnan(shown[5::6]).all() and np.isnan(shown[:, 3::4]).all()
+    assert ('6 filters' if conv else '6 units') in title(page.figure) and 'layer 2' in title(page.figure)
+
+
+@WIDTHS
+@pytest.mark.parametrize('shape', [(16, 16, 5, 5), (400, 16, 6, 6), (50, 20, 5, 5), (64, 64, 3, 3), (3, 1, 1, 1), (10, 1, 1, 400)])
+def test_filters_of_a_deep_layer_are_legible(rng, monkeypatch, shape, width):
+    figure = figures.deep_filters_figure(rng.normal(size=shape), 2, width=width)
+    assert_legible(figure, monkeypatch, width)
+    assert (shape[0] > 20) <= ('the first 20 lines' in title(figure))
 
 
 def random_maps(rng, shapes, K=10, Xnch=1):
@@ -68,43 +94,49 @@ def random_maps(rng, shapes, K=10, Xnch=1):
 def test_maps_show_input_layers_and_probabilities(rng, shapes):
     x, t, layers, p = random_maps(rng, shapes)
     figure = figures.maps_figure(x, t, layers, p, 'test example 7 (MNIST), ')
-    page, shown = figure.axes[0], list(figure.axes[0].images)
-    assert pictures_on(figure)[0][1] == 'input: test example 7 (MNIST),\nlabel %d' % t
+    page, *others = figure.axes
+    assert title(figure) == 'input: test example 7 (MNIST), label %d; predicted: %d' % (t, p.argmax())
+    shown = list(page.images)
     np.testing.assert_array_equal(shown.pop(0).get_array(), x[0])
-    for afunc, Z in layers:
-        limits = (-abs(Z).max(), abs(Z).max()) if Z.min() < 0 else (0, Z.max())
-        images, shown = (shown[:min(len(Z), 100)], shown[min(len(Z), 100):]) if Z.ndim == 3 else (shown[:1], shown[1:])
+    of_units = [ax.images[0] for ax in others if ax.images]
+    for _, Z in layers:
+        images = [of_units.pop(0)] if Z.ndim == 1 else [shown.pop(0) for _ in Z[:100]]
         values = np.concatenate([np.ma.compressed(np.ma.masked_invalid(image.get_array())) for image in images])
         np.testing.assert_array_equal(values, Z[:100].ravel() if Z.ndim == 3 else Z)
+        limits = (-abs(Z).max(), abs(Z).max()) if Z.min() < 0 else (0, Z.max())
         assert all((image.norm.vmin, image.norm.vmax) == limits for image in images)
-    assert shown == []
-    numbers = [range(min(len(Z), 100)) if Z.ndim == 3 else [''] for _, Z in layers]
-    assert [above for _, above, _ in pictures_on(figure)][1:] == [str(k) for of_layer in numbers for k in of_layer]
-    (ax,) = [ax for ax in figure.axes if ax.get_ylabel() == 'class']
+    assert shown == of_units == []
+    numbers = [str(k) for _, Z in layers if Z.ndim == 3 for k in range(min(len(Z), 100))]
+    assert [above for _, above, _ in pictures_on(figure)][1:] == numbers
+    ax = bars_of(figure)
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], p)
     assert [text.get_text() for text in ax.texts] == ['%.3f' % value for value in p]
-    assert ax.get_title() == 'probabilities: predicted %d' % p.argmax()
     assert '%d (true)' % t in [label.get_text() for label in ax.get_yticklabels()]
     titles = [text.get_text() for text in page.texts if text.get_text().startswith('layer')]
-    assert len(titles) == len(layers)
-    assert all('layer %d (%s)' % (n, layer[0]) in ' '.join(titles) for n, layer in enumerate(layers, 1))
+    assert [words.partition(':')[0] for words in titles] == ['layer %d (%s)' % (n, layer[0]) for n, layer in enumerate(layers, 1)]
+
+
+def bars_of(figure):
+    (ax,) = [ax for ax in figure.axes if ax.get_xlabel().startswith('probability')]
+    return ax
 
 
 def test_of_many_classes_the_likeliest_have_bars(rng):
     x, t, layers, p = random_maps(rng, [(30,)], K=47)
-    (ax,) = [ax for ax in figures.maps_figure(x, t, layers, p).axes if ax.get_ylabel() == '20 likeliest of 47 classes']
-    assert sorted(bar.get_width() for bar in ax.patches) == sorted(p)[-20:]
-    (ax,) = [ax for ax in figures.maps_figure(x, int(p.argmin()), layers, p).axes if 'and the true one' in ax.get_ylabel()]
-    assert sorted(bar.get_width() for bar in ax.patches) == sorted(p)[:1] + sorted(p)[-20:]
+    for label, true, bars in ((t, '', sorted(p)[-20:]), (int(p.argmin()), ' and the true one', sorted(p)[:1] + sorted(p)[-20:])):
+        figure = figures.maps_figure(x, label, layers, p)
+        assert sorted(bar.get_width() for bar in bars_of(figure).patches) == bars
+        assert title(figure).endswith('; of 47 classes, the 20 likeliest' + true)
 
 
+@WIDTHS
 @pytest.mark.parametrize('shapes, K, Xnch', [
-    ([(16, 12, 12)], 10, 1), ([(64, 6, 6)], 10, 1), ([(16, 6, 6), (16, 1, 1)], 10, 3), ([(16, 6, 6), (400,)], 10, 1),
-    ([(1000,), (400,)], 47, 1), ([(20,)], 200, 1), ([(20,)], 2, 4), ([(300, 12, 3), (300, 4, 1)], 3, 1), ([(2, 6, 6)], 10, 1)])
-def test_maps_are_legible(rng, monkeypatch, shapes, K, Xnch):
+    ([(16, 12, 12)], 10, 1), ([(16, 6, 6), (16, 1, 1)], 10, 3), ([(16, 6, 6), (400,)], 10, 1),
+    ([(1000,), (400,)], 47, 1), ([(20,)], 200, 1), ([(20,)], 2, 4), ([(300, 12, 3), (300, 4, 1)], 3, 1)])
+def test_maps_are_legible(rng, monkeypatch, shapes, K, Xnch, width):
     x, t, layers, p = random_maps(rng, shapes, K, Xnch)
-    figure = figures.maps_figure(x, t, layers, p, 'test example 9999 (drawn digits, not MNIST), ')
-    assert_legible(figure, monkeypatch)
+    figure = figures.maps_figure(x, t, layers, p, 'test example 9999 (drawn digits, not MNIST), ', width)
+    assert_legible(figure, monkeypatch, width)
 
 
 @pytest.mark.parametrize('NT, K, Xnch', [(40, 3, 1), (300, 10, 1), (30, 4, 3), (30, 4, 2)])
@@ -116,7 +148,7 @@ def test_mistakes_are_those_of_argmax_surest_first(rng, NT, K, Xnch):
     assert len(found) == min(len(wrong), 100)
     for (shown, above, below), n in zip(found, wrong):
         np.testing.assert_array_equal(shown, X[n, 0] if Xnch != 3 else X[n].transpose(1, 2, 0))
-        assert above == '%d → %d\n%.1f %%' % (t[n], p[n].argmax(), 100 * max(p[n])) and below == str(n)
+        assert above == '%d→%d\n%.1f %%' % (t[n], p[n].argmax(), 100 * max(p[n])) and below == str(n)
     assert title(figure).startswith('%d of %d test examples (drawn) misclassified' % (len(wrong), NT))
     assert ('100 surest' in title(figure)) == (len(wrong) > 100)
     assert ('first of 2 channels' in title(figure)) == (Xnch == 2)
@@ -127,10 +159,29 @@ def test_no_mistakes_are_a_title():
     assert title(figure) == '0 of 2 test examples misclassified' and pictures_on(figure) == []
 
 
+@WIDTHS
 @pytest.mark.parametrize('NT, K, shape', [
     (300, 10, (1, 28, 28)), (1, 2, (1, 28, 28)), (25, 200, (3, 32, 20)), (60, 10, (2, 9, 40))])
-def test_mistakes_are_legible(rng, monkeypatch, NT, K, shape):
+def test_mistakes_are_legible(rng, monkeypatch, NT, K, shape, width):
     p = rng.dirichlet(np.ones(K), NT)
     t = (p.argmax(1) + 1) % K
-    figure = figures.mistakes_figure(rng.uniform(size=(NT,) + shape), t, p, ' (drawn digits, not MNIST)')
-    assert_legible(figure, monkeypatch)
+    figure = figures.mistakes_figure(rng.uniform(size=(NT,) + shape), t, p, ' (drawn digits, not MNIST)', width)
+    assert_legible(figure, monkeypatch, width)
+
+
+@WIDTHS
+@pytest.mark.parametrize('K, N', [(2, 30), (10, 10000), (10, 100000), (26, 5000), (47, 5000)])
+def test_confusion_counts_each_class_and_is_legible(rng, monkeypatch, K, N, width):
+    t = np.concatenate([np.arange(K), rng.randint(K, size=N - K)])
+    predicted = np.where(rng.uniform(size=N) < 0.95, t, rng.randint(K, size=N))
+    counts = np.array([[((t == true) & (predicted == k)).sum() for k in range(K)] for true in range(K)])
+    figure = figures.confusion_figure(counts, ' of 3 nets', width)
+    assert_legible(figure, monkeypatch, width)
+    _, matrix, bars = figure.axes
+    assert title(figure).startswith('%d errors in %d examples of 3 nets, ' % ((t != predicted).sum(), N))
+    np.testing.assert_array_equal(matrix.images[0].get_array(), counts - np.diag(counts.diagonal()))
+    np.testing.assert_allclose([bar.get_width() for bar in bars.patches],
+                               [100 * (predicted[t == k] != k).mean() for k in range(K)])
+    for text in matrix.texts:
+        col, row = text.get_position()
+        assert int(text.get_text()) == counts[row, col]
