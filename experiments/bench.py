@@ -71,13 +71,13 @@ def given_settings(arguments):
     return given
 
 
-def layers_of(net):
+def layers_of(net, Wsigma):
     """A net's layers for its peers, with their sizes, as dictionaries: what mnist_convnet.py has built."""
     layers = []
     for layer in net.layers:
         Wshape = list(layer.W.get_value(borrow=True).shape)
         words = {'afunc': layer.afunc, 'Wshape': Wshape, 'bias': layer.b is not None,
-                 'Wsigma': 0.1 if layer is not net.layers[-1] else 0.005}
+                 'Wsigma': Wsigma if layer is not net.layers[-1] else 0.005}
         if len(Wshape) == 4:
             words.update(kind='conv', Xdim=[layer.Xrow, layer.Xcol], Ydim=[layer.Yrow, layer.Ycol], ds=list(layer.ds))
         else:
@@ -170,7 +170,8 @@ def take_turns(workers, job, repeats, peak):
 def run_net(name, contenders, prepared, given, peak, folder):
     """Figures of a net: each contender's seconds an epoch, their spread, costs, arithmetic rates."""
     say('%s' % name)
-    settings, layers, NL = prepared['settings'], layers_of(prepared['net']), len(prepared['dataset'].tL)
+    settings, NL = prepared['settings'], len(prepared['dataset'].tL)
+    layers = layers_of(prepared['net'], settings['Wsigma'])
     job = {'layers': layers, 'folder': folder, 'NL': NL, 'part': min(given['part'], NL // settings['batchsize']),
            **{key: settings[key] for key in ('eta', 'mu', 'batchsize')}}
     workers, tried = {}, {}
