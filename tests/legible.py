@@ -2,7 +2,8 @@
 import itertools
 
 import pytest
-from matplotlib.text import Text
+
+Text = pytest.importorskip('matplotlib.text', reason='matplotlib is missing: make extras').Text
 
 
 def texts(figure, monkeypatch):

@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 
-pytest.importorskip('matplotlib', reason='matplotlib is missing: make extras')
 from legible import assert_legible, pictures_on, title
 import drawing
 import net_figures as figures

@@ -5,7 +5,6 @@ import struct
 import numpy as np
 import pytest
 
-pytest.importorskip('matplotlib', reason='matplotlib is missing: make extras')
 from conftest import run_script
 from helpers_data import arrays, write_folder
 from helpers_logs import printed, save

@@ -1,0 +1,88 @@
+"""What the READMEs show between their marks is what the results say."""
+import csv
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from conftest import ROOT
+import runs
+import tables
+
+
+def text_of(path):
+    with open(path, encoding='utf-8') as file:
+        return file.read()
+
+
+@pytest.mark.parametrize('path', [path for path in tables.READMES if os.path.exists(path)])
+def test_a_readme_is_as_make_tables_leaves_it(path):
+    text = text_of(path)
+    assert tables.with_tables(text, path.endswith('.ja.md')) == text
+    assert len(re.findall('<!-- (?!/)', text)) == len(re.findall('<!-- /', text))
+
+
+@pytest.mark.parametrize('path', tables.READMES[:2])
+def test_the_log_shown_is_that_of_a_trial(path):
+    assert '<!-- log: conv16-ds2 -->\n```\n# data: MNIST\n# seed: 0 ' in text_of(path)
+
+
+def test_both_languages_have_the_same_tables():
+    english, japanese = (re.findall('<!-- .* -->', text_of(path)) for path in tables.READMES[:2])
+    assert english == japanese
+
+
+def test_marks_are_filled_and_nothing_else_is_changed():
+    text = 'a\n<!-- runs -->\nold\n<!-- /runs -->\nb <!-- other -->\n'
+    english, japanese = (tables.with_tables(text, ja) for ja in (False, True))
+    assert english.startswith('a\n<!-- runs -->\n| run | ') and english.endswith('\n<!-- /runs -->\nb <!-- other -->\n')
+    assert '| conv64-ds4 | `W1nch=64 "ds1=(4,4)"` | 0.034 | 1.16 | 1.38 | 1 h 50 min 42 s |' in english
+    assert '| 実験 | 引数 |' in japanese and 'old' not in english and tables.with_tables(english, False) == english
+
+
+def trials():
+    """{run: {seed: test error}} of trials.csv."""
+    errors = {}
+    with open(os.path.join(ROOT, 'experiments', 'results', 'trials.csv')) as file:
+        for row in csv.DictReader(file):
+            errors.setdefault(row['run'], {}).update({row['seed']: float(row['test_error'])} if row['test_error'] else {})
+    return errors
+
+
+def test_pairs_against_scipy_on_the_trials():
+    errors = trials()
+    rows = re.findall(r'^\| (conv\S+) \| (\S+) \| (\S+) \| (\S+) \|$', tables.pairs('bias', False), re.M)
+    assert {run for run, *_ in rows} == {run for run in errors if errors[run] and errors.get(run + '-bias')}
+    for run, *shown in rows:
+        before, after = ([errors[name][seed] for seed in sorted(errors[name])] for name in (run, run + '-bias'))
+        for text, value in zip(shown, (np.mean(before), np.mean(after), stats.ttest_rel(before, after).pvalue)):
+            assert float(text) == pytest.approx(value, rel=0.05, abs=0.0051)
+
+
+def test_results_against_the_trials():
+    errors = trials()
+    rows = re.findall(r'^\| (conv\S+) \| (\d+) \| (\S+) ± (\S+) \|', tables.results(None, False), re.M)
+    assert {run for run, *_ in rows} == {run for run in runs.ARTICLE if len(errors.get(run, ())) > 1}
+    for run, n, mean, sd in rows:
+        values = list(errors[run].values())
+        assert int(n) == len(values) and float(mean) == pytest.approx(np.mean(values), abs=0.0051)
+        assert float(sd) == pytest.approx(np.std(values, ddof=1), abs=0.0051)
+
+
+def test_the_bench_is_that_of_its_file():
+    with open(os.path.join(ROOT, 'experiments', 'results', 'bench.json')) as file:
+        figures = json.load(file)
+    for ja in (False, True):
+        text = tables.bench(None, ja)
+        for name, net in figures['nets'].items():
+            (row,) = re.findall(r'^\| %s \| (.*) \|$' % name, text, re.M)
+            cells = row.split(' | ')
+            seconds = net['seconds_per_epoch']
+            assert cells[1] == '%.2f' % seconds['project'] and cells[2] == '%.2f' % seconds['stock']
+            peers = [value for peer, value in seconds.items() if peer not in ('project', 'stock')]
+            assert cells[-6] == '%.2f' % (min(peers) / seconds['project'])
+            assert cells[-1] == '%.0f %%' % (100 * net['gflops']['step'] / figures['peak_gflops'])
+        assert figures['date'] in text and ('エポック' in text) == ja
