@@ -56,6 +56,12 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             progress.clear()
             print(log[-1], flush=True)
 
+        def say_errors(epoch):
+            cost, error = mean_over(functions.evaluate, data.XL, data.tL, signals)
+            check_finite(cost, 'after epoch %d' % epoch)
+            say(epoch, cost, error, mean_over(functions.evaluate, data.XV, data.tV, signals)[1])
+            return log[-1]
+
         for line in earlier or net.log_header() + [
                 '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)]:
             say(line)
@@ -71,9 +77,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                         progress.show((epoch - 1) * nbatch + state.minibatch, 'epoch %d/%d' % (epoch, nepoch))
                         signals.check('after ' + where)
                 if is_due(epoch, nepoch, interval):
-                    cost, error = mean_over(functions.evaluate, data.XL, data.tL, signals)
-                    check_finite(cost, 'after epoch %d' % epoch)
-                    say(epoch, cost, error, mean_over(functions.evaluate, data.XV, data.tV, signals)[1])
+                    say_errors(epoch)
                 if after_epoch and epoch > 0:
                     after_epoch(epoch, net, log)
                 state.begin(epoch + 1)
@@ -85,7 +89,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             if checkpoint:
                 checkpoint.save(net, state)
             raise
-        errors = log[-1].split()[2:4]
+        lines = [line for line in log if line.startswith('%d ' % nepoch)]         # none in a resumed run that is now to end
+        errors = (lines or [say_errors(nepoch)])[-1].split()[2:4]                 # where it is, between two lines
         cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
         check_finite(cost, 'on the test examples')
         say('# NT = %d' % len(data.tT))
@@ -102,7 +107,8 @@ def learning_rate(eta, epoch):
     """eta, or what the function eta gives for this epoch."""
     value = eta(epoch) if callable(eta) else eta
     if not is_number(value) or not 0 <= value <= 1e30:
-        raise ArgumentError('eta(%d) = %.200r: must be a finite number of at least 0 and at most 1e30' % (epoch, value))
+        raise ArgumentError('eta%s = %.200r: must be a finite number of at least 0 and at most 1e30' % (
+            '(%d)' % epoch if callable(eta) else '', value))
     return np.asarray(value, theano.config.floatX)
 
 
@@ -161,6 +167,8 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
     for part in 'LVT':
         X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
         check_examples('X' + part, X, 't' + part, t, data.K)
+        if X.shape[1:] != data.XL.shape[1:]:
+            raise ArgumentError('X%s of shape %s: must have examples as XL of shape %s has' % (part, X.shape, data.XL.shape))
         Xshape = getattr(net.layers[0], 'Xshape', None) if hasattr(net, 'layers') else None
         if Xshape and X.shape[1:] != Xshape and (len(Xshape) > 1 or np.prod(X.shape[1:]) != Xshape[0]):
             raise ArgumentError('X%s of shape %s: layer 1 takes examples of shape %s' % (part, X.shape, Xshape))
@@ -171,8 +179,7 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
         if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not least <= value <= most:
             raise ArgumentError('%s = %.200r: must be a whole number from %d to %d%s' % (
                 name, value, least, most, ', the number of training examples' if name == 'batchsize' else ''))
-    if not callable(eta):
-        learning_rate(eta, 1)
+    learning_rate(eta, 1)
     if not is_number(mu) or not 0 <= mu < 1:
         raise ArgumentError('mu = %.200r: must be a number of at least 0 and below 1' % (mu,))
     if not isinstance(rng, np.random.RandomState):
@@ -191,7 +198,8 @@ def check_examples(X_name, X, t_name, t, K):
     if t.min() < 0 or t.max() >= K:
         n = np.flatnonzero((t < 0) | (t >= K))[0]
         raise ArgumentError('%s[%d] = %d: must be 0 to %d' % (t_name, n, t[n], K - 1))
-    sums = X.reshape(len(X), -1).sum(axis=1, dtype='float64') if X.dtype.kind == 'f' else np.zeros(1)
-    if not np.isfinite(sums).all():
-        n = np.flatnonzero(~np.isfinite(sums))[0]
-        raise ArgumentError('%s[%d] has a pixel that is %s: must be finite' % (X_name, n, X[n][~np.isfinite(X[n])][0]))
+    finite = np.isfinite(X.astype(theano.config.floatX, copy=False))
+    if not finite.all():
+        n, *pixel = np.argwhere(~finite)[0]
+        raise ArgumentError('%s[%d] has a pixel that is %s: must be finite in %s' % (
+            X_name, n, X[(n, *pixel)], theano.config.floatX))
