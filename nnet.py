@@ -55,6 +55,8 @@ class Net:
     """
 
     def __init__(self, *layers):
+        if not layers:
+            raise ValueError('a net must have at least one layer')
         self.layers = list(layers)
         for n, layer in enumerate(layers, 1):
             a_layer('layer%d' % n, layer)
