@@ -43,6 +43,15 @@ def float64():
         yield
 
 
+@pytest.fixture(params=['stock', 'fused'])
+def mode(request):
+    """The mode that Theano compiles in: without this project's Ops, then with them."""
+    import fused
+    default = theano.compile.get_default_mode()
+    assert fused
+    return default.excluding('fused') if request.param == 'stock' else default
+
+
 @pytest.fixture(scope='session')
 def real_mnist():
     """Skips the test, saying so, where MNIST is not at hand."""

@@ -4,6 +4,7 @@ import theano
 
 import naive
 from convnet import ConvLayer
+from fused import ConvPool, ConvPoolGradW, ConvPoolGradX
 
 # Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds: rows and columns differ, several channels, partial windows
 SHAPES = [
@@ -14,9 +15,14 @@ SHAPES = [
 ]
 
 
+def ops(function):
+    """The Ops of this project in a compiled function."""
+    return {type(node.op) for node in function.maker.fgraph.toposort()} & {ConvPool, ConvPoolGradW, ConvPoolGradX}
+
+
 @pytest.mark.parametrize('withBias', [True, False])
 @pytest.mark.parametrize('shape', SHAPES)
-def test_output_equals_naive_convolution_and_pooling(shape, withBias, rng):
+def test_output_equals_naive_convolution_and_pooling(shape, withBias, mode, rng):
     Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds = shape
     layer = ConvLayer(*shape, 'linear', withBias, 0.5, rng)
     X = rng.normal(size=(4, Xnch, Xrow, Xcol)).astype('float32')
@@ -25,23 +31,26 @@ def test_output_equals_naive_convolution_and_pooling(shape, withBias, rng):
     if withBias:
         layer.b.set_value(rng.normal(size=Wnch).astype('float32'))
         Z = Z + layer.b.get_value()[:, None, None]
-    found = layer.output(theano.shared(X)).eval()
+    output = theano.function([], layer.output(theano.shared(X)), mode=mode)
+    found = output()
     np.testing.assert_allclose(found, Z, rtol=1e-4, atol=1e-5)
     assert Y.shape[1:] == (Wnch, layer.Yrow, layer.Ycol)
     assert found.shape[1:] == (Wnch, layer.Zrow, layer.Zcol) and found[0].size == layer.H
+    assert ops(output) == (set() if 'fused' in mode.optimizer.exclude else {ConvPool})
 
 
 @pytest.mark.parametrize('afunc', naive.AFUNC)
-def test_afunc_comes_after_pooling(afunc, rng):
+def test_afunc_comes_after_pooling(afunc, mode, rng):
     layer = ConvLayer(*SHAPES[0], afunc, False, 0.5, rng)
     X = rng.normal(size=(2, 1, 9, 12)).astype('float32')
     expected = naive.AFUNC[afunc](naive.max_pool(naive.conv(X, layer.W.get_value()), SHAPES[0][-1]))
-    np.testing.assert_allclose(layer.output(theano.shared(X)).eval(), expected, rtol=1e-4, atol=1e-5)
+    found = theano.function([], layer.output(theano.shared(X)), mode=mode)()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('shape, afunc', [(SHAPES[0], afunc) for afunc in naive.AFUNC] +
                                          [(shape, 'linear') for shape in SHAPES[1:3]])
-def test_gradients_agree_with_finite_differences(shape, afunc, rng, float64):
+def test_gradients_agree_with_finite_differences(shape, afunc, mode, rng, float64):
     Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds = shape
     layer = ConvLayer(*shape, afunc, True, 0.5, rng)
 
@@ -50,7 +59,7 @@ def test_gradients_agree_with_finite_differences(shape, afunc, rng, float64):
         return layer.output(X)
 
     theano.gradient.verify_grad(output, [rng.normal(size=(2, Xnch, Xrow, Xcol)),
-                                         rng.normal(size=(Wnch, Xnch, Wrow, Wcol)), rng.normal(size=Wnch)], rng=rng)
+                                         rng.normal(size=(Wnch, Xnch, Wrow, Wcol)), rng.normal(size=Wnch)], rng=rng, mode=mode)
 
 
 @pytest.mark.parametrize('arguments, line', [
@@ -63,7 +72,7 @@ def test_gradients_agree_with_finite_differences(shape, afunc, rng, float64):
     (dict(afunc='softmax'), "afunc = 'softmax': must be one of linear, ReLu, sigmoid, tanh"),
     (dict(Wsigma=-1), 'Wsigma = -1: must be a finite number of at least 0 and at most 1e30'),
     (dict(Wsigma=1e300), 'Wsigma = 1e+300: must be a finite number of at least 0 and at most 1e30'),
-    (dict(withBias=1), 'withBias = 1: must be True or False'),
+    (dict(withBias=1), 'withBias = 1: must be one of True, False'),
     (dict(Wnch=10**6), 'H = 144000000: must be at most 1048576, of which a thousand examples take 4 GiB'),
     (dict(Wrow=5.0), 'Wrow = 5.0: must be a whole number from 1 to 1000000000'),
     (dict(ds='22'), "ds = '22': must be two whole numbers, such as (2, 2)"),
@@ -76,6 +85,11 @@ def test_wrong_arguments_are_named(arguments, line):
     with pytest.raises(ValueError) as error:
         ConvLayer(**{**right, **arguments})
     assert str(error.value) == line
+
+
+def test_a_layer_is_built_again_from_its_arguments(rng):
+    layer = ConvLayer(*SHAPES[1], 'tanh', False, rng=rng)
+    assert repr(ConvLayer(**layer.arguments(), rng=rng)) == repr(layer)
 
 
 def test_repr_shows_the_shapes(rng):

@@ -4,12 +4,12 @@ import theano
 import theano.tensor as T
 
 import naive
-from nnet import AFUNC, FullLayer, cross_entropy, error_rate, momentum_updates, velocities_at_rest
+from nnet import AFUNC, FullLayer, cross_entropy, error_rate, momentum, random_stream
 
 
 @pytest.mark.parametrize('withBias', [True, False])
 @pytest.mark.parametrize('afunc', AFUNC)
-def test_output_is_afunc_of_the_weighted_sum(afunc, withBias, rng):
+def test_output_is_afunc_of_the_weighted_sum(afunc, withBias, mode, rng):
     layer = FullLayer(6, 4, afunc, withBias, 0.5, rng)
     X = rng.normal(size=(5, 2, 3)).astype('float32')              # flattened by the layer
     Y = X.reshape(5, 6).dot(layer.W.get_value())
@@ -17,7 +17,8 @@ def test_output_is_afunc_of_the_weighted_sum(afunc, withBias, rng):
         layer.b.set_value(rng.normal(size=4).astype('float32'))
         Y = Y + layer.b.get_value()
     expected = naive.softmax(Y) if afunc == 'softmax' else naive.AFUNC[afunc](Y)
-    np.testing.assert_allclose(layer.output(theano.shared(X)).eval(), expected, rtol=1e-5, atol=1e-6)
+    found = theano.function([], layer.output(theano.shared(X)), mode=mode)()
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize('afunc', AFUNC)
@@ -50,8 +51,11 @@ def test_cost_is_the_mean_cross_entropy_and_error_the_share_of_wrong_classes(rng
 def test_five_steps_of_momentum_equal_a_loop_in_numpy(rng, float64):
     W0, A, eta, mu = rng.normal(size=3), np.diag([1.0, 2.0, 5.0]), 0.3, 0.8
     W = theano.shared(W0, 'W')
-    v, = velocities = velocities_at_rest([W])
-    step = theano.function([], updates=momentum_updates(T.dot(W, T.dot(A, W)) / 2, [W], velocities, eta, mu))
+    updates = momentum(T.dot(W, T.dot(A, W)) / 2, [W], eta, mu)
+    assert isinstance(updates, dict) and len(updates) == 2 and W in updates
+    v, = set(updates) - {W}
+    assert v.name == 'v_W' and not v.get_value().any()
+    step = theano.function([], updates=list(updates.items()))
     W_expected, v_expected = W0.copy(), np.zeros(3)
     for _ in range(5):
         step()
@@ -59,6 +63,15 @@ def test_five_steps_of_momentum_equal_a_loop_in_numpy(rng, float64):
         W_expected = W_expected + v_expected
         np.testing.assert_allclose(v.get_value(), v_expected, rtol=1e-12)
         np.testing.assert_allclose(W.get_value(), W_expected, rtol=1e-12)
+
+
+def test_streams_of_random_numbers_are_known_from_seed_purpose_and_epoch():
+    def numbers(*stream):
+        return tuple(random_stream(*stream).randint(2**31, size=4))
+
+    streams = [(seed, purpose, epoch) for seed in (0, 1, 2**32 - 1) for purpose in ('weights', 'order') for epoch in (0, 1, 11)]
+    assert len({numbers(*stream) for stream in streams}) == len(streams)
+    assert numbers(3, 'order') == numbers(3, 'order', 0) == tuple(random_stream(3, 'order').randint(2**31, size=4))
 
 
 @pytest.mark.parametrize('arguments, line', [
@@ -69,7 +82,7 @@ def test_five_steps_of_momentum_equal_a_loop_in_numpy(rng, float64):
     (dict(afunc='relu'), "afunc = 'relu': must be one of linear, ReLu, sigmoid, tanh, softmax"),
     (dict(Wsigma=float('nan')), 'Wsigma = nan: must be a finite number of at least 0 and at most 1e30'),
     (dict(D=1, H=2**21), 'H = 2097152: must be at most 1048576, of which a thousand examples take 4 GiB'),
-    (dict(withBias='no'), "withBias = 'no': must be True or False"),
+    (dict(withBias='no'), "withBias = 'no': must be one of True, False"),
     (dict(H=float('nan')), 'H = nan: must be a whole number from 1 to 1000000000'),
     (dict(D=np.float64(3)), 'D = 3.0: must be a whole number from 1 to 1000000000'),
     (dict(afunc=None), 'afunc = None: must be one of linear, ReLu, sigmoid, tanh, softmax'),
@@ -80,6 +93,11 @@ def test_wrong_arguments_are_named(arguments, line):
     with pytest.raises(ValueError) as error:
         FullLayer(**{**right, **arguments})
     assert str(error.value) == line
+
+
+def test_a_layer_is_built_again_from_its_arguments(rng):
+    layer = FullLayer(3, 2, 'tanh', False, rng=rng)
+    assert repr(FullLayer(**layer.arguments(), rng=rng)) == repr(layer)
 
 
 def test_repr_shows_the_shape(rng):
