@@ -47,10 +47,10 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     cost = net.training_cost(X, t)
     updates = (optimiser or functools.partial(momentum, eta=rate, mu=mu))(cost, net.params)
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log)
-    with signals_received() as signals, Progress(nepoch * nbatch) as progress:
-        earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
-        functions = compile_functions(net, data, X, t, cost, updates)
+    earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
+    functions = compile_functions(net, data, X, t, cost, updates)
 
+    with signals_received() as signals, Progress(nepoch * nbatch) as progress:
         def say(*columns):
             log.append(' '.join(python2_str(column) for column in columns))
             progress.clear()
