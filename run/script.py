@@ -39,22 +39,24 @@ def ending(after_ctrl_c=''):
     except MemoryError as error:
         stop('out of memory: %s: a smaller net or minibatch takes less' % error)
     except OSError as error:
-        stop('%s: %s' % (error.filename or stdout_that_fails() or 'system', error.strerror or error),
-             141 if isinstance(error, BrokenPipeError) else 1)
+        broken_pipe = isinstance(error, BrokenPipeError)
+        where = error.filename or ('stdout' if stdout_fails() or broken_pipe else 'system')
+        stop('%s: %s' % (where, error.strerror or error), 141 if broken_pipe else 1)
     except Exception as error:
         if not hasattr(error, 'status'):
             raise
         stop(error, error.status)
 
 
-def stdout_that_fails():
-    """'stdout' where nothing can be written to it any more; what it still holds is then thrown away."""
+def stdout_fails():
+    """Whether what stdout still holds cannot be written; it is then thrown away."""
     try:
         sys.stdout.flush()
+        return False
     except (OSError, ValueError):
         if not in_ipython():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 'stdout'
+        return True
 
 
 @contextlib.contextmanager
