@@ -1,11 +1,13 @@
 """Common to the tests: the modules' path, the folder of MNIST, scripts in processes of their own."""
 import os
+import re
 import signal
 import subprocess
 import sys
 import warnings
 
 import numpy as np
+import pexpect
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -24,6 +26,7 @@ if worker:                          # tests side by side: neither waits for the 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore', DeprecationWarning)
     from theano_setup import theano
+    import fused                    # with it, whatever else is collected; the fixture mode has tests run without it, too
 
 
 def amount(sample, whole):
@@ -46,9 +49,7 @@ def float64():
 @pytest.fixture(params=['stock', 'fused'])
 def mode(request):
     """The mode that Theano compiles in: without this project's Ops, then with them."""
-    import fused
     default = theano.compile.get_default_mode()
-    assert fused
     return default.excluding('fused') if request.param == 'stock' else default
 
 
@@ -75,12 +76,37 @@ def run_script(*arguments, script='mnist_convnet.py', timeout=300, **environment
 
 
 @pytest.fixture(scope='session')
+def folder(tmp_path_factory):
+    """A small data set of 12 x 10 pixels and 3 classes, 500 examples to train, which are not to be learnt at once."""
+    from helpers_data import arrays, write_folder
+    return write_folder(tmp_path_factory.mktemp('idx'), *arrays((12, 10), K=3, NL=600, NT=60))
+
+
+@pytest.fixture(scope='session')
 def drawn_run(tmp_path_factory):
     """A run on drawn digits: the finished process, and the net that it saved. For tests of the group 'drawn'."""
     path = str(tmp_path_factory.mktemp('net') / 'net.npz')
     run = run_script('data=drawn', 'NL=20000', 'nepoch=2', 'ds1=(4,4)', 'save=' + path)
     assert run.returncode == 0, run.stderr
     return run, path
+
+
+@pytest.fixture
+def ipython(tmp_path):
+    """A real IPython in a pseudo-terminal, at its prompt."""
+    env = {**os.environ, 'IPYTHONDIR': str(tmp_path), 'TERM': 'dumb', 'PYTHONWARNINGS': 'ignore'}
+    child = pexpect.spawn(sys.executable, ['-m', 'IPython', '--simple-prompt', '--colors=NoColor', '--no-banner'],
+                          cwd=ROOT, env=env, encoding='utf-8', codec_errors='replace', timeout=240, dimensions=(40, 200))
+    child.expect(r'In \[1\]: ')
+    yield child
+    child.close(force=True)
+
+
+def prompt(ipython, line):
+    """What IPython prints from a line to its next prompt."""
+    ipython.sendline(line)
+    ipython.expect(r'\r\nIn \[\d+\]: ')
+    return re.sub(r'[\r\n]+', '\n', ipython.before)          # progress goes back with \r
 
 
 def pytest_configure(config):

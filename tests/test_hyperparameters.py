@@ -1,59 +1,68 @@
+"""The hyperparameters of the script: its defaults, what each may be, and the line that tells what was run."""
 import ast
 import os
+import shlex
 
 import pytest
 
-from run import settings as hyperparameters
 from conftest import ROOT
+from run import hyperparameters
+from run.hyperparameters import FILES, FIRST_RUN, RULES
+from run.settings import SettingError
 
 
 def defaults():
     """The hyperparameters at the top of mnist_convnet.py, read without running it."""
     with open(os.path.join(ROOT, 'mnist_convnet.py'), encoding='utf-8') as file:
         body = ast.parse(file.read()).body
-    assigned = [node for node in body if isinstance(node, ast.Assign) and node.targets[0].id in hyperparameters.ALLOWED]
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
+    return {node.targets[0].id: ast.literal_eval(node.value) for node in body if isinstance(node, ast.Assign)}
+
+
+def settings_of(*arguments):
+    namespace = defaults()
+    found = hyperparameters.from_command_line('What it does.', namespace, list(arguments))
+    assert {name: namespace[name] for name in found} == found
+    return found
 
 
 def test_the_script_has_every_hyperparameter_and_its_defaults_are_the_articles_first_run():
     settings = defaults()
-    assert set(settings) == set(hyperparameters.ALLOWED)
-    hyperparameters.override(settings, [])
+    assert list(settings) == list(RULES)
+    assert {name: value for name, value in settings.items() if name not in FILES} == FIRST_RUN
     article = dict(hidden='conv', W1dim=(5, 5), W1nch=16, ds1=(2, 2), afunc1='linear', eta=0.5, mu=0.8, batchsize=100,
                    nepoch=50, interval=10, NL=50000)
-    assert {name: settings[name] for name in article} == article
+    assert {name: settings_of()[name] for name in article} == article
 
 
 def test_activation_functions_are_those_of_the_layers():
     import nnet
-    assert set(hyperparameters.AFUNC) == set(nnet.AFUNC) - {'softmax'}
+    for name in ('afunc1', 'afunc2', 'afunc3'):
+        assert {afunc for afunc in nnet.AFUNC if RULES[name][0](afunc)} == set(nnet.AFUNC) - {'softmax'}
 
 
 def test_a_folder_may_have_a_number_for_a_name(tmp_path, monkeypatch):
     (tmp_path / '123').mkdir()
     monkeypatch.chdir(tmp_path)
-    settings = defaults()
-    hyperparameters.override(settings, ['data=123', "hidden='full'"])
+    settings = settings_of('data=123', "hidden='full'")
     assert settings['data'] == '123' and settings['hidden'] == 'full'
 
 
 def test_arguments_replace_values():
-    settings = defaults()
-    hyperparameters.override(settings, ['W1nch=64', 'ds1=(4,4)', 'hidden=conv-full', 'seed=3', 'eta=1', 'withBias=True',
-                                        'data=%s' % ROOT])
+    settings = settings_of('W1nch=64', 'ds1=(4,4)', 'hidden=conv-full', 'seed=3', 'eta=1', 'withBias=True', 'data=%s' % ROOT)
     assert (settings['W1nch'], settings['ds1'], settings['hidden'], settings['seed']) == (64, (4, 4), 'conv-full', 3)
     assert settings['eta'] == 1 and settings['withBias'] is True and settings['data'] == ROOT
 
 
 @pytest.mark.parametrize('argument, line', [
-    ('W1nhc=3', 'W1nhc=3: no hyperparameter of this name, did you mean W1nch?'),
-    ('ETA=1', 'ETA=1: no hyperparameter of this name, did you mean eta?'),
-    ('frobnicate=1', 'frobnicate=1: no hyperparameter of this name; known are data, '),
+    ('W1nhc=3', 'W1nhc=3: no setting of this name, did you mean W1nch?; known are data, NL, hidden, '),
+    ('ETA=1', 'ETA=1: no setting of this name, did you mean eta?'),
+    ('frobnicate=1', 'frobnicate=1: no setting of this name; known are data, '),
     ('nepoch', 'nepoch: must be name=value'),
     ('data=nowhere', "data = 'nowhere': must be 'auto', 'mnist', 'drawn' or a folder of IDX files"),
     ('data=', "data = '': must be 'auto'"),
     ('data=a\0b', "data = 'a\\x00b': must be 'auto'"),
-    ('hidden=full-conv', "hidden = 'full-conv': must be one of conv, conv-conv, conv-full, full, full-full"),
+    ('hidden=full-conv', "hidden = 'full-conv': must be one of conv, conv-conv, conv-full, full, full-full, conv-conv-full, "
+                         "conv-full-full, full-full-full"),
     ('hidden=[]', "hidden = '[]': must be one of"),
     ('W1dim=5', 'W1dim = 5: must be two whole numbers of at least 1, such as (5,5)'),
     ('W1dim=(5,)', 'W1dim = (5,): must be two'),
@@ -64,8 +73,10 @@ def test_arguments_replace_values():
     ('W2nch=1e3', 'W2nch = 1000.0: must be a whole'),
     ('H1=True', 'H1 = True: must be a whole'),
     ('H2=99999999999', 'H2 = 99999999999: must be a whole'),
+    ('H3=0', 'H3 = 0: must be a whole'),
     ('afunc1=relu', "afunc1 = 'relu': must be one of linear, ReLu, sigmoid, tanh"),
     ('afunc2=softmax', "afunc2 = 'softmax': must be one of linear"),
+    ('afunc3=', "afunc3 = '': must be one of linear"),
     ('withBias=1', 'withBias = 1: must be True or False'),
     ('Wsigma=-0.1', 'Wsigma = -0.1: must be a finite number of at least 0'),
     ('eta=0', 'eta = 0: must be a finite number above 0'),
@@ -75,25 +86,58 @@ def test_arguments_replace_values():
     ('', "'': must be name=value"),
     ('mu=1', 'mu = 1: must be a number of at least 0 and below 1'),
     ('batchsize=-100', 'batchsize = -100: must be a whole'),
-    ('batchsize=50001', 'batchsize = 50001 exceeds NL = 50000'),
-    ('nepoch=-1', 'nepoch = -1: must be a whole number of at least 0'),
+    ('batchsize=50001', 'batchsize = 50001: must be at most NL = 50000'),
+    ('nepoch=-1', 'nepoch = -1: must be a whole number from 0 to 1000000000'),
     ('interval=0', 'interval = 0: must be a whole'),
     ('seed=-1', 'seed = -1: must be a whole number from 0 to 4294967295'),
     ('NL=0', 'NL = 0: must be a whole'),
-    ('NL=50001', "NL = 50001: must be at most 50000, MNIST's 60000 less 10000 to validate"),
     ('eta=__import__("os").getpid()', "eta = '__import__(\"os\").getpid()': must be a finite number above 0"),
-    ('eta=' + '(' * 1000, "eta = '((((("),
-    ('seed=' + '9' * 5000, 'seed = '),
+    ('checkpoint=a.txt', "checkpoint = 'a.txt': must be '' or a file FILE.npz in a folder that exists and can be written"),
+    ('save=/nowhere/a.npz', "save = '/nowhere/a.npz': must be ''"), ('save=3', "save = '3': must be ''"),
+    ('resume=True', 'resume = True: checkpoint must name the file to resume from'),
+    ('resume=1', 'resume = 1: must be True or False'),
+    ('change=seed', "change = 'seed': must be '' or names of eta, mu, batchsize"),
 ])
-def test_a_wrong_argument_is_one_line_and_status_2(argument, line, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        hyperparameters.override(defaults(), [argument])
-    err = capsys.readouterr().err
-    assert stopped.value.code == 2
-    assert err.startswith(line) and err.count('\n') == 1
+def test_a_wrong_argument_is_one_line_and_status_2(argument, line):
+    with pytest.raises(SettingError) as error:
+        settings_of(argument)
+    assert str(error.value).startswith(line) and '\n' not in str(error.value) and error.value.status == 2
 
 
-def test_values_edited_in_the_script_are_checked_too(capsys):
-    with pytest.raises(SystemExit):
-        hyperparameters.override({**defaults(), 'batchsize': 'many'}, [])
-    assert capsys.readouterr().err == "batchsize = 'many': must be a whole number from 1 to 1000000000\n"
+def test_the_net_and_the_checkpoint_are_two_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.symlink('a.npz', 'b.npz')
+    for save in ('a.npz', './a.npz', 'b.npz'):
+        with pytest.raises(SettingError, match='^save = .*: must be another file than checkpoint$'):
+            settings_of('checkpoint=a.npz', 'save=' + save)
+
+
+def test_values_edited_in_the_script_are_checked_too_and_none_is_changed_when_one_is_wrong():
+    namespace = {**defaults(), 'batchsize': 'many'}
+    with pytest.raises(SettingError, match="^batchsize = 'many': must be a whole number from 1 to 1000000000$"):
+        hyperparameters.from_command_line('', namespace, ['W1nch=64'])
+    assert namespace == {**defaults(), 'batchsize': 'many'}
+
+
+@pytest.mark.parametrize('arguments, line', [
+    ([], 'none'),
+    (['W1nch=64', 'ds1=(4, 4)'], 'W1nch=64 "ds1=(4,4)"'),
+    (['nepoch=3', 'hidden=conv-full', 'data=drawn', 'withBias=True', 'eta=0.05'],
+     'data=drawn hidden=conv-full withBias=True eta=0.05 nepoch=3'),
+    (['save=net.npz', 'checkpoint=a.npz'], 'none'),                 # what is kept, and not what is learnt
+    (['W1nch=16', 'eta=.5'], 'none'),
+    (["data=it's here $HOME"], shlex.quote("data=it's here $HOME")),
+])
+def test_the_line_of_settings_has_what_the_articles_first_run_had_otherwise(arguments, line, tmp_path, monkeypatch):
+    (tmp_path / "it's here $HOME").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert hyperparameters.settings_line(settings_of(*arguments)) == '# settings: ' + line
+
+
+@pytest.mark.parametrize('arguments', [['W1nch=64', 'ds1=(4,4)', 'eta=1e-05', 'afunc1=ReLu', 'seed=4294967295'],
+                                       ['data=a "folder" of $mine', 'hidden=full-full-full', 'H3=7']])
+def test_typing_the_line_in_a_shell_gives_the_same_settings(arguments, tmp_path, monkeypatch):
+    (tmp_path / 'a "folder" of $mine').mkdir()
+    monkeypatch.chdir(tmp_path)
+    line = hyperparameters.settings_line(settings_of(*arguments))[len('# settings: '):]
+    assert settings_of(*shlex.split(line)) == settings_of(*arguments)

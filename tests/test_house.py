@@ -1,0 +1,110 @@
+"""How the project is built: imports go one way, a module defines and does nothing, the script is one page."""
+import ast
+import glob
+import os
+
+import pytest
+
+from conftest import ROOT
+
+# An import goes from a line to a lower one, or stays within a folder.
+HOUSE = [{'mnist_convnet'}, {'training'}, {'run'}, {'mlp_2layer', 'mlp_3layer', 'mlp_4layer'}, {'mnist'}, {'convnet'}, {'nnet'},
+         {'datasets'}, {'fused'}, {'theano_setup'}]
+LEVEL = {name: level for level, names in enumerate(HOUSE) for name in names}
+SCRIPTS = 'mnist_convnet.py', os.path.join('theano_setup', '__main__.py')
+
+
+def modules():
+    """{path of each module of the house: its syntax tree}."""
+    paths = [path for name in LEVEL for pattern in (name + '.py', os.path.join(name, '**', '*.py'))
+             for path in glob.glob(os.path.join(ROOT, pattern), recursive=True)]
+    trees = {}
+    for path in paths:
+        with open(path, encoding='utf-8') as file:
+            trees[os.path.relpath(path, ROOT)] = ast.parse(file.read(), path)
+    return trees
+
+
+TREES = modules()
+
+
+def home(path):
+    """The name that the house knows a file by: its folder, or itself."""
+    return os.path.splitext(path.split(os.sep)[0])[0]
+
+
+def imported(tree):
+    """The first parts of the names that a module imports, wherever it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split('.')[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split('.')[0]
+
+
+def test_every_module_has_a_place():
+    there = {os.path.splitext(os.path.basename(path))[0] for path in glob.glob(os.path.join(ROOT, '*.py'))}
+    there |= {os.path.basename(os.path.dirname(path)) for path in glob.glob(os.path.join(ROOT, '*', '*.py'))}
+    assert there == set(LEVEL) | {'experiments', 'tests'}
+
+
+@pytest.mark.parametrize('path', TREES)
+def test_imports_go_one_way(path):
+    names = set(imported(TREES[path])) - {home(path)}
+    assert not names & {'experiments', 'tests'}
+    wrong = {name for name in names if name in LEVEL and LEVEL[name] <= LEVEL[home(path)]}
+    assert not wrong, '%s imports %s' % (path, ', '.join(wrong))
+
+
+DEFINITIONS = ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign
+
+
+def is_definition(node):
+    """Whether a statement only defines: an import, one that may fail or that is another elsewhere, a def, a value, a docstring."""
+    if isinstance(node, ast.Try):
+        bodies = node.body + node.orelse + [inner for handler in node.handlers for inner in handler.body]
+        return not node.finalbody and all(isinstance(inner, (ast.Import, ast.ImportFrom, ast.Assign)) for inner in bodies)
+    return isinstance(node, DEFINITIONS) or isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+@pytest.mark.parametrize('path', [path for path in TREES if path not in SCRIPTS])
+def test_importing_a_module_only_defines(path):
+    """Theano's set-up, and what registers an Op's rewrite with Theano, are what importing does here."""
+    tree = TREES[path]
+    doing = [node for node in tree.body if not is_definition(node)]
+    allowed = {'theano_setup/__init__.py': ast.stmt, 'fused/rewrite.py': ast.Expr, 'fused/dense.py': ast.Expr, 'fused/gather.py': ast.Expr}
+    kinds = allowed.get(path.replace(os.sep, '/'), ())
+    wrong = [node for node in doing if not isinstance(node, kinds) and not is_main(node)]
+    assert not wrong, '%s, line %d' % (path, wrong[0].lineno)
+
+
+def is_main(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and getattr(node.test.left, 'id', '') == '__name__'
+
+
+def test_the_script_is_one_page():
+    with open(os.path.join(ROOT, 'mnist_convnet.py'), encoding='utf-8') as file:
+        assert len(file.readlines()) <= 100
+
+
+MARK = 'no' 'qa'
+
+
+def test_no_lint_marks_and_no_long_lines():
+    wrong = []
+    for path in glob.glob(os.path.join(ROOT, '**', '*.py'), recursive=True):
+        name = os.path.relpath(path, ROOT)
+        if name.startswith('.') or os.sep + '.' in name:
+            continue
+        with open(path, encoding='utf-8') as file:
+            wrong += ['%s:%d' % (name, n) for n, line in enumerate(file, 1) if MARK in line or len(line.rstrip('\n')) > 120]
+    assert not wrong
+
+
+def test_the_body_of_the_script_has_no_name_that_is_a_hyperparameter():
+    """After a refused run, a name at IPython's prompt still means what it did: what is a setting is never data, net or log."""
+    tree = TREES['mnist_convnet.py']
+    settings = {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)}
+    body, = (node for node in tree.body if isinstance(node, ast.With))
+    stored = {node.id for node in ast.walk(body) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assert 'seed' in settings and 'net' in stored and not settings & stored

@@ -1,0 +1,216 @@
+"""Layers of a user's own: three methods are enough to be trained and logged; saved as what they are, or refused by name."""
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+
+import mlp_2layer
+import mlp_3layer
+import mlp_4layer
+import training
+from conftest import ROOT
+from convnet import ConvLayer
+from datasets.files import FileError
+from helpers import small_data, small_net
+from nnet import FullLayer
+from run import checkpoints, saved_nets
+
+RNG = np.random.RandomState
+
+
+class Half:
+    """Half of what H units give; of a user who has read what a layer is, and no more."""
+
+    def __init__(self, D, H):
+        self.W = theano.shared(RNG(0).normal(0, 0.3, (D, H)).astype(theano.config.floatX))
+        self.params, self.H = [self.W], H
+
+    def output(self, X):
+        return 0.5 * T.tanh(T.dot(X.flatten(2), self.W))
+
+    def __repr__(self):
+        return 'Half of\n    %d' % self.H
+
+
+class Noisy(Half):
+    """One that does something else in training."""
+
+    def output(self, X, training=False):
+        return super().output(X) * (0 if training else 1)
+
+    def __repr__(self):
+        return 'Noisy'
+
+
+FULL = '# FullLayer(D %d -> H %d, %s)'
+NETS = {   # where it stands: the net, and what the log says of it
+    'first of 2': (lambda own, rng: mlp_2layer.Net(own(42, 6), 2, rng), ['### 2-layer', '# Half of 6']),
+    'first of 3': (lambda own, rng: mlp_3layer.Net(own(42, 6), FullLayer(6, 5, 'tanh', rng=rng), 2, rng),
+                   ['### 3-layer', '# Half of 6', '# H2: 5']),
+    'second of 3': (lambda own, rng: mlp_3layer.Net(ConvLayer(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=rng), own(24, 6), 2, rng),
+                    ['### 3-layer', '# Xdim: (6, 7) Xnch: 1 W1dim: (3, 3) W1nch: 4 ds1: (2, 2) H1: 24', '# Half of 6']),
+    'third of 4': (lambda own, rng: mlp_4layer.Net(FullLayer(42, 8, 'tanh', rng=rng), FullLayer(8, 7, 'tanh', rng=rng), own(7, 6), 2, rng),
+                   ['### 4-layer', '# D: 42 H1: 8', '# H2: 7', '# Half of 6']),
+}
+
+
+@pytest.mark.parametrize('place', NETS)
+def test_three_methods_are_enough_to_be_trained_and_logged(place):
+    build, header = NETS[place]
+    log = training.train(build(Half, RNG(1)), small_data(), 0.2, 0.8, 10, 20, 20, RNG(0))
+    assert log[:len(header) + 1] == header + ['### training: NL = 110 NV = 20 K = 2 batchsize = 10']
+    assert float(log[-1].split()[-1]) < 15 < 30 < float(log[len(header) + 1].split()[-1])
+
+
+def test_output_is_told_whether_it_is_training():
+    net = mlp_2layer.Net(Noisy(42, 6), 2, RNG(1))
+    X = T.tensor4()
+    trained, used = (theano.function([X], net.output(X, training))(small_data().XL) for training in (True, False))
+    assert np.ptp(trained, axis=0).max() == 0 < np.ptp(used, axis=0).max()
+    t = T.ivector()
+    data = small_data()
+    training_cost, cost = theano.function([X, t], [net.training_cost(X, t), net.cost(X, t)])(data.XL, data.tL)
+    assert training_cost == pytest.approx(np.log(2)) != cost
+
+
+# ---- saved, or refused
+
+class WithArguments(Half):
+    def __init__(self, D, H):
+        super().__init__(D, H)
+        self.D = D
+
+    def arguments(self):
+        return dict(D=self.D, H=self.H)
+
+
+class Forgetful(WithArguments):
+    """One whose arguments are not what it was built from."""
+
+    def arguments(self):
+        return dict(D=self.D, H=self.H + 1)
+
+
+class Confused(WithArguments):
+    def arguments(self):
+        return dict(D=self.D, units=self.H)
+
+
+def local_class():
+    class Local(WithArguments):
+        pass
+    return Local
+
+
+REFUSED = [
+    (Half, 'layer 1 = Half of 6: cannot be saved: its class has no arguments(), the keywords it is built from'),
+    (local_class(), 'layer 1 = Half of 6: cannot be saved: test_own_layer.local_class.<locals>.Local cannot be built from its arguments(): '),
+    (Forgetful, 'layer 1 = Half of 6: cannot be saved: test_own_layer.Forgetful and its arguments() would not give it back'),
+    (Confused, 'layer 1 = Half of 6: cannot be saved: test_own_layer.Confused cannot be built from its arguments(): '),
+]
+
+
+@pytest.mark.parametrize('own, line', REFUSED, ids=[own.__name__ for own, _ in REFUSED])
+def test_a_layer_that_a_file_could_not_give_back_is_refused_before_training(own, line, tmp_path, monkeypatch, capsys):
+    net, data = mlp_2layer.Net(own(42, 6), 2, RNG(1)), small_data()
+    monkeypatch.setattr(theano, 'function', lambda *_, **__: pytest.fail('compiled'))
+    path = str(tmp_path / 'a.npz')
+    with pytest.raises(FileError) as with_save, saved_nets.kept_at_end(path, net, data, {}):
+        pytest.fail('begun')
+    with checkpoints.Checkpoint(path, {}, data, True) as kept, pytest.raises(FileError) as with_checkpoint:
+        training.train(net, data, 0.1, 0.8, 10, 1, 1, RNG(0), None, kept)
+    for error in (with_save, with_checkpoint):
+        assert str(error.value).startswith(line) and '\n' not in str(error.value) and error.value.status == 2
+    assert capsys.readouterr().out == '' and os.listdir(str(tmp_path)) == []
+
+
+class OtherNet(mlp_2layer.Net):
+    def output(self, X, training=False):
+        return super().output(-X, training)
+
+
+class ForeignNet:
+    layers, params = small_net().layers, small_net().params
+
+    def output(self, X, training=False):
+        return X
+
+
+class PenaltyNet(mlp_2layer.Net):
+    def training_cost(self, X, t):
+        return super().training_cost(X, t) + 1
+
+
+def test_a_net_with_another_output_is_refused_and_one_with_another_training_cost_is_not(tmp_path):
+    layer, data = small_net().layer1, small_data()
+    for net in (OtherNet(layer, 2, RNG(0)), ForeignNet()):
+        with pytest.raises(FileError) as error:
+            saved_nets.save_net(str(tmp_path / 'a.npz'), net, data, {})
+        assert str(error.value) == 'net of class %s: cannot be saved: its output must be that of nnet.Net' % type(net).__name__
+    assert os.listdir(str(tmp_path)) == []
+    net = PenaltyNet(layer, 2, RNG(0))
+    saved_nets.save_net(str(tmp_path / 'a.npz'), net, data, {})
+    assert repr(saved_nets.load_net(str(tmp_path / 'a.npz')).net) == repr(net)
+
+
+MODULE = '''
+from theano_setup import theano
+import theano.tensor as T
+from theano.tensor.signal.pool import pool_2d
+from convnet import ConvLayer
+
+
+class AverageLayer(ConvLayer):
+    def output(self, X, training=False):
+        Y = T.nnet.conv2d(X, self.W)
+        return T.tanh(pool_2d(Y, self.ds, ignore_border=False, mode='average_exc_pad') + self.b.dimshuffle('x', 0, 'x', 'x'))
+'''
+SCRIPT = '''
+import json, os, sys
+sys.path[:0] = [%r, os.path.join(%r, 'tests')]
+import numpy as np
+import training
+from theano_setup import theano
+import theano.tensor as T
+import mlp_2layer
+from average import AverageLayer
+from helpers import small_data
+from run import saved_nets
+
+class Mine(AverageLayer):
+    pass
+
+X, data, rng = T.tensor4(), small_data(), np.random.RandomState(0)
+if sys.argv[1] == 'save':
+    net = mlp_2layer.Net(AverageLayer(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=rng), 2, rng)
+    training.train(net, data, 0.1, 0.8, 10, 2, 2, rng)
+    saved_nets.save_net('net.npz', net, data, {})
+    try:
+        saved_nets.describe(mlp_2layer.Net(Mine(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=rng), 2, rng))
+    except saved_nets.CannotBeSaved as error:
+        print(error)
+else:
+    net = saved_nets.load_net('net.npz').net
+print(json.dumps([repr(net.layer1), theano.function([X], net.output(X))(data.XT).tolist()]))
+'''
+
+
+def test_a_subclass_of_a_conv_layer_is_saved_and_loaded_as_what_it_is(tmp_path):
+    """With average pooling, from a module of the user's; in another process. One of a script's own is refused."""
+    (tmp_path / 'average.py').write_text(MODULE)
+    (tmp_path / 'mine.py').write_text(SCRIPT % (ROOT, ROOT))
+    runs = [subprocess.run([sys.executable, 'mine.py', what], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           universal_newlines=True) for what in ('save', 'load')]
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr
+    saved, loaded = [run.stdout.rstrip().split('\n') for run in runs]
+    assert saved[0].startswith('### 2-layer') and saved[1].startswith('# AverageLayer(X 6x7x1 * W 3x3x4 ')
+    assert json.loads(saved[-1]) == json.loads(loaded[-1]) and saved[-1].startswith('["AverageLayer(')
+    assert saved[-2].startswith('layer 1 = Mine(X 6x7x1') and saved[-2].endswith(
+        'cannot be saved: __main__.Mine and its arguments() would not give it back: must be a class of a module')
+    with pytest.raises(FileError, match="net.npz: no net can be made of it: No module named 'average'"):
+        saved_nets.load_net(str(tmp_path / 'net.npz'))
