@@ -106,7 +106,7 @@ def prompt(ipython, line):
     """What IPython prints from a line to its next prompt."""
     ipython.sendline(line)
     ipython.expect(r'\r\nIn \[\d+\]: ')
-    return re.sub(r'[\r\n]+', '\n', ipython.before)          # progress goes back with \r
+    return re.sub(r'[\r\n]+', '\n', ipython.before.replace('\x1b[K', ''))          # progress goes back with \r
 
 
 def pytest_configure(config):

@@ -1,0 +1,32 @@
+"""What the README shows runs as it stands there."""
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+
+def blocks():
+    """The Python blocks of the README."""
+    with open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
+        return re.findall(r'^```python\n(.*?)^```$', file.read(), re.M | re.S)
+
+
+def test_the_ideas_in_the_readme_run_one_after_the_other(tmp_path):
+    """A layer in a file of its own, then a net, a decaying eta, weight decay, an optimiser, after_epoch: all in one script."""
+    first, *others = blocks()
+    assert first.startswith('# maxout.py\n') and len(others) == 5
+    (tmp_path / 'maxout.py').write_text(first)
+    (tmp_path / 'ideas.py').write_text('import sys\nsys.path.insert(0, %r)\n' % ROOT + '\n'.join(others) + 'print("norms:", norms)\n')
+    run = subprocess.run([sys.executable, 'ideas.py'], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         universal_newlines=True)
+    assert run.returncode == 0, run.stderr
+    logs = run.stdout.split('### 4-layer\n')[1:]
+    assert len(logs) == 5 and all('# MaxoutLayer(D 256 -> H 100, k 2)' in log for log in logs)
+    costs = [[float(line.split()[1]) for line in log.split('\n') if re.match(r'\d+ ', line)][:3] for log in logs]
+    assert all(cost[2] < cost[0] for cost in costs), costs          # each of them learns
+    assert costs[0][0] == pytest.approx(2.30, abs=0.02) and len(set(map(tuple, costs))) == 5
+    assert re.search(r'^norms: \[\S+, \S+\]$', run.stdout, re.M)
