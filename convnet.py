@@ -19,8 +19,9 @@ class ConvLayer:
     """
 
     def __init__(self, Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds, afunc, withBias=True, Wsigma=0.05, rng=None):
-        self.Xrow, self.Xcol, self.Xnch = positive_int('Xrow', Xrow), positive_int('Xcol', Xcol), positive_int('Xnch', Xnch)
-        self.Wrow, self.Wcol, self.Wnch = positive_int('Wrow', Wrow), positive_int('Wcol', Wcol), positive_int('Wnch', Wnch)
+        self.Xrow, self.Xcol = positive_int('Xrow', Xrow), positive_int('Xcol', Xcol)
+        self.Wrow, self.Wcol = positive_int('Wrow', Wrow), positive_int('Wcol', Wcol)
+        self.Xnch, self.Wnch = positive_int('Xnch', Xnch), positive_int('Wnch', Wnch)
         if not isinstance(ds, (tuple, list)) or len(ds) != 2:
             raise ValueError('ds = %.200r: must be two whole numbers, such as (2, 2)' % (ds,))
         self.ds = positive_int('ds[0]', ds[0]), positive_int('ds[1]', ds[1])

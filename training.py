@@ -89,8 +89,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             if checkpoint:
                 checkpoint.save(net, state)
             raise
-        lines = [line for line in log if line.startswith('%d ' % nepoch)]         # none in a resumed run that is now to end
-        errors = (lines or [say_errors(nepoch)])[-1].split()[2:4]                 # where it is, between two lines
+        last = [line for line in log if line.startswith('%d ' % nepoch)]   # none where a resumed run is to end at once
+        errors = (last or [say_errors(nepoch)])[-1].split()[2:4]
         cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
         check_finite(cost, 'on the test examples')
         say('# NT = %d' % len(data.tT))
@@ -122,7 +122,8 @@ def mean_over(evaluate, images, labels, signals):
     sums, N = np.zeros(2), len(labels)
     for start in range(0, N, LARGE):
         X, t = images[start:start + LARGE], labels[start:start + LARGE]
-        sums += len(t) * np.array(evaluate(X.astype(theano.config.floatX, copy=False), t.astype('int32', copy=False)), 'float64')
+        X, t = X.astype(theano.config.floatX, copy=False), t.astype('int32', copy=False)
+        sums += len(t) * np.array(evaluate(X, t), 'float64')
         signals.check('while evaluating')
     return sums[0] / N, 100 * np.round(sums[1]) / N
 
@@ -168,7 +169,8 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
         X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
         check_examples('X' + part, X, 't' + part, t, data.K)
         if X.shape[1:] != data.XL.shape[1:]:
-            raise ArgumentError('X%s of shape %s: must have examples as XL of shape %s has' % (part, X.shape, data.XL.shape))
+            raise ArgumentError('X%s of shape %s: must have examples as XL of shape %s has' % (
+                part, X.shape, data.XL.shape))
         Xshape = getattr(net.layers[0], 'Xshape', None) if hasattr(net, 'layers') else None
         if Xshape and X.shape[1:] != Xshape and (len(Xshape) > 1 or np.prod(X.shape[1:]) != Xshape[0]):
             raise ArgumentError('X%s of shape %s: layer 1 takes examples of shape %s' % (part, X.shape, Xshape))
@@ -191,10 +193,11 @@ def check_examples(X_name, X, t_name, t, K):
     for name, array, kinds, ndim, what in ((X_name, X, 'fiu', 4, 'numbers (N, channels, rows, columns)'),
                                            (t_name, t, 'iu', 1, 'whole numbers (N,)')):
         if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or array.ndim != ndim:
-            raise ArgumentError('%s = %s: must be an array of %s' % (
-                name, '%s %s' % (array.dtype, array.shape) if isinstance(array, np.ndarray) else '%.200r' % (array,), what))
+            found = '%s %s' % (array.dtype, array.shape) if isinstance(array, np.ndarray) else '%.200r' % (array,)
+            raise ArgumentError('%s = %s: must be an array of %s' % (name, found, what))
     if len(X) != len(t) or not len(t):
-        raise ArgumentError('%s has %d examples, %s %d labels: must be as many, and at least one' % (X_name, len(X), t_name, len(t)))
+        raise ArgumentError('%s has %d examples, %s %d labels: must be as many, and at least one' % (
+            X_name, len(X), t_name, len(t)))
     if t.min() < 0 or t.max() >= K:
         n = np.flatnonzero((t < 0) | (t >= K))[0]
         raise ArgumentError('%s[%d] = %d: must be 0 to %d' % (t_name, n, t[n], K - 1))

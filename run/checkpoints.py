@@ -134,7 +134,8 @@ class Checkpoint:
         values = [variable.get_value(borrow=True) for variable in state.variables]
         arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys, mean=self.data.mean)
         archive.write(self.path, 'checkpoint', FORMAT, dict(
-            self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint, K=self.data.K, source=self.data.source,
+            self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint, K=self.data.K,
+            source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
             rng_state=[kind] + others), arrays)
 
