@@ -18,7 +18,7 @@ if os.environ.get('MNIST_DIR'):
 signal.signal(signal.SIGINT, signal.default_int_handler)     # in the background it may be ignored, by children too
 
 worker = os.environ.get('PYTEST_XDIST_WORKER')
-if worker:                          # tests side by side: neither waits for the other's compile lock, or spins for its core
+if worker:                  # tests side by side: neither waits for the other's compile lock, or spins for its core
     flags = os.environ.get('THEANO_FLAGS'), 'base_compiledir=' + os.path.expanduser('~/.theano/tests-' + worker)
     os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
     os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
@@ -26,7 +26,7 @@ if worker:                          # tests side by side: neither waits for the 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore', DeprecationWarning)
     from theano_setup import theano
-    import fused                    # with it, whatever else is collected; the fixture mode has tests run without it, too
+    import fused            # with it, whatever else is collected; the fixture mode has tests run without it, too
 
 
 def amount(sample, whole):
@@ -96,7 +96,8 @@ def ipython(tmp_path):
     """A real IPython in a pseudo-terminal, at its prompt."""
     env = {**os.environ, 'IPYTHONDIR': str(tmp_path), 'TERM': 'dumb', 'PYTHONWARNINGS': 'ignore'}
     child = pexpect.spawn(sys.executable, ['-m', 'IPython', '--simple-prompt', '--colors=NoColor', '--no-banner'],
-                          cwd=ROOT, env=env, encoding='utf-8', codec_errors='replace', timeout=240, dimensions=(40, 200))
+                          cwd=ROOT, env=env, encoding='utf-8', codec_errors='replace', timeout=240,
+                          dimensions=(40, 200))
     child.expect(r'In \[1\]: ')
     yield child
     child.close(force=True)

@@ -49,7 +49,8 @@ def small_net(seed=0):
 def conv_full_net(seed=0):
     """For images of 2 x 7 x 6 and three classes."""
     rng = np.random.RandomState(seed)
-    return mlp_3layer.Net(ConvLayer(7, 6, 2, 3, 2, 4, (2, 3), 'ReLu', True, rng=rng), FullLayer(24, 5, 'tanh', rng=rng), 3, rng)
+    return mlp_3layer.Net(ConvLayer(7, 6, 2, 3, 2, 4, (2, 3), 'ReLu', True, rng=rng), FullLayer(24, 5, 'tanh', rng=rng),
+                          3, rng)
 
 
 class NoData:

@@ -11,7 +11,8 @@ from datasets.files import FileError
 from run import archive
 
 ABOUT = {'eta': 0.5, 'layers': [{'class': 'nnet.FullLayer', 'arguments': {'D': 3}}], 'text': 'é\n"'}
-ARRAYS = {'W0': np.arange(60, dtype='float32').reshape(5, 4, 3), 'mean': np.full((2, 3), 0.25), 'keys': np.arange(99, dtype='uint32')}
+ARRAYS = {'W0': np.arange(60, dtype='float32').reshape(5, 4, 3), 'mean': np.full((2, 3), 0.25),
+          'keys': np.arange(99, dtype='uint32')}
 
 
 def same(found, arrays):

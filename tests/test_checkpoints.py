@@ -44,8 +44,8 @@ def train(path, nepoch=4, interval=2, resume=True, optimiser=None, after_epoch=N
     """The log of a training with a checkpoint, in this process."""
     data = data or small_data()
     with checkpoints.Checkpoint(str(path), dict(SETTINGS, **settings), data, resume) as kept:
-        return training.train(net or small_net(), data, 0.1, 0.8, 20, nepoch, interval, np.random.RandomState(1), None, kept,
-                              optimiser, after_epoch)
+        return training.train(net or small_net(), data, 0.1, 0.8, 20, nepoch, interval, np.random.RandomState(1), None,
+                              kept, optimiser, after_epoch)
 
 
 @pytest.fixture(scope='module')
@@ -66,7 +66,8 @@ def test_a_stopped_run_resumes_to_the_same_log_and_checkpoint(folder, tmp_path, 
     wait_for(run, '2 ')
     run.send_signal(number)
     err = run.communicate(timeout=60)[1]
-    assert run.returncode == status and re.search(r'^stopped by \S+ (after epoch \d+, minibatch|while evaluating)', err, re.M)
+    assert run.returncode == status
+    assert re.search(r'^stopped by \S+ (after epoch \d+, minibatch|while evaluating)', err, re.M)
     assert re.search(r'^# \S+net.npz: has the net as far as it is trained$', err, re.M)
     assert [W.get_value().tobytes() for W in saved_nets.load_net(str(net)).net.params] == [
         array for name, array in sorted(variables(path).items()) if name[0] == 'W']
@@ -123,7 +124,7 @@ def test_another_interval_gives_the_lines_that_are_known(four_epochs, tmp_path, 
 
 
 def test_a_run_that_is_now_to_end_where_it_is_has_its_errors(tmp_path):
-    """Three epochs of ten are done, the next line of the log is far; resumed with nepoch=3, it is as if it had been that from the start."""
+    """Three epochs of ten are done, between two lines of the log; with nepoch=3 now, it is as if from the start."""
     path = tmp_path / 'a.npz'
 
     def stop(net, state):
@@ -146,8 +147,8 @@ def adam(cost, params):
         m, v = (theano.shared(np.zeros_like(W.get_value()), name) for name in 'mv')
         updates[m] = decay1 * m + (1 - decay1) * g
         updates[v] = decay2 * v + (1 - decay2) * g**2
-        corrected = updates[m] / (1 - decay1**(step + 1)) / (theano.tensor.sqrt(updates[v] / (1 - decay2**(step + 1))) + 1e-8)
-        updates[W] = W - rate * corrected
+        mean, square = updates[m] / (1 - decay1**(step + 1)), updates[v] / (1 - decay2**(step + 1))
+        updates[W] = W - rate * mean / (theano.tensor.sqrt(square) + 1e-8)
     return updates
 
 
@@ -172,7 +173,8 @@ def test_resume_without_a_checkpoint_starts_anew(four_epochs, tmp_path):
 
 def test_load_net_takes_the_net_from_a_checkpoint(four_epochs):
     saved = saved_nets.load_net(str(four_epochs[0]))
-    assert repr(saved.net) == repr(small_net()) and saved.K == 2 and saved.source == 'two classes' and saved.settings['eta'] == 0.1
+    assert repr(saved.net) == repr(small_net()) and saved.K == 2 and saved.source == 'two classes'
+    assert saved.settings['eta'] == 0.1
     there = variables(four_epochs[0])
     assert [W.get_value().tobytes() for W in saved.net.params] == [there['W%d' % n] for n in range(4)]
     assert np.array_equal(saved.mean, small_data().mean)
@@ -224,8 +226,8 @@ def test_a_checkpoint_of_format_1_is_refused_by_name(tmp_path):
     shutil.copy(os.path.join(ROOT, 'tests', 'saved_by_format_1', 'checkpoint.npz'), str(path))
     with pytest.raises(FileError) as error:
         train(path)
-    assert str(error.value) == ('%s: was written by an earlier version, whose order of examples came from another stream of random '
-                                'numbers: remove it to start anew' % path)
+    assert str(error.value) == ('%s: was written by an earlier version, whose order of examples came from another '
+                                'stream of random numbers: remove it to start anew' % path)
 
 
 def test_the_second_of_two_runs_with_one_checkpoint_is_told(folder, tmp_path):

@@ -59,7 +59,8 @@ def test_gradients_agree_with_finite_differences(shape, afunc, mode, rng, float6
         return layer.output(X)
 
     theano.gradient.verify_grad(output, [rng.normal(size=(2, Xnch, Xrow, Xcol)),
-                                         rng.normal(size=(Wnch, Xnch, Wrow, Wcol)), rng.normal(size=Wnch)], rng=rng, mode=mode)
+                                         rng.normal(size=(Wnch, Xnch, Wrow, Wcol)), rng.normal(size=Wnch)], rng=rng,
+                                         mode=mode)
 
 
 @pytest.mark.parametrize('arguments, line', [

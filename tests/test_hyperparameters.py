@@ -48,7 +48,8 @@ def test_a_folder_may_have_a_number_for_a_name(tmp_path, monkeypatch):
 
 
 def test_arguments_replace_values():
-    settings = settings_of('W1nch=64', 'ds1=(4,4)', 'hidden=conv-full', 'seed=3', 'eta=1', 'withBias=True', 'data=%s' % ROOT)
+    settings = settings_of('W1nch=64', 'ds1=(4,4)', 'hidden=conv-full', 'seed=3', 'eta=1', 'withBias=True',
+                           'data=%s' % ROOT)
     assert (settings['W1nch'], settings['ds1'], settings['hidden'], settings['seed']) == (64, (4, 4), 'conv-full', 3)
     assert settings['eta'] == 1 and settings['withBias'] is True and settings['data'] == ROOT
 
@@ -61,8 +62,8 @@ def test_arguments_replace_values():
     ('data=nowhere', "data = 'nowhere': must be 'auto', 'mnist', 'drawn' or a folder of IDX files"),
     ('data=', "data = '': must be 'auto'"),
     ('data=a\0b', "data = 'a\\x00b': must be 'auto'"),
-    ('hidden=full-conv', "hidden = 'full-conv': must be one of conv, conv-conv, conv-full, full, full-full, conv-conv-full, "
-                         "conv-full-full, full-full-full"),
+    ('hidden=full-conv', "hidden = 'full-conv': must be one of conv, conv-conv, conv-full, full, full-full, "
+                         "conv-conv-full, conv-full-full, full-full-full"),
     ('hidden=[]', "hidden = '[]': must be one of"),
     ('W1dim=5', 'W1dim = 5: must be two whole numbers of at least 1, such as (5,5)'),
     ('W1dim=(5,)', 'W1dim = (5,): must be two'),
@@ -92,7 +93,8 @@ def test_arguments_replace_values():
     ('seed=-1', 'seed = -1: must be a whole number from 0 to 4294967295'),
     ('NL=0', 'NL = 0: must be a whole'),
     ('eta=__import__("os").getpid()', "eta = '__import__(\"os\").getpid()': must be a finite number above 0"),
-    ('checkpoint=a.txt', "checkpoint = 'a.txt': must be '' or a file FILE.npz in a folder that exists and can be written"),
+    ('checkpoint=a.txt',
+     "checkpoint = 'a.txt': must be '' or a file FILE.npz in a folder that exists and can be written"),
     ('save=/nowhere/a.npz', "save = '/nowhere/a.npz': must be ''"), ('save=3', "save = '3': must be ''"),
     ('resume=True', 'resume = True: checkpoint must name the file to resume from'),
     ('resume=1', 'resume = 1: must be True or False'),

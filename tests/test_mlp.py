@@ -36,7 +36,8 @@ def test_gradients_of_the_training_cost_agree_with_finite_differences(hidden, mo
     values = [rng.normal(0, 0.5, W.get_value().shape) for W in net.params]
 
     def cost(*params):
-        return theano.clone(net.training_cost(T.as_tensor_variable(X), T.as_tensor_variable(t)), dict(zip(net.params, params)))
+        return theano.clone(net.training_cost(T.as_tensor_variable(X), T.as_tensor_variable(t)),
+                            dict(zip(net.params, params)))
 
     theano.gradient.verify_grad(cost, values, rng=rng, mode=mode)
 
@@ -87,22 +88,27 @@ def test_three_conv_layers_are_a_convnet(rng):
 
 
 def test_a_net_of_any_depth_is_headed_by_its_layers_reprs(rng):
-    net = nnet.Net(FullLayer(6, 5, 'tanh', rng=rng), FullLayer(5, 4, 'ReLu', False, rng=rng), FullLayer(4, 3, 'softmax', rng=rng))
-    assert net.log_header() == ['### 3-layer net', '# FullLayer(D 6 -> H 5, tanh)', '# FullLayer(D 5 -> H 4, ReLu, no bias)',
+    net = nnet.Net(FullLayer(6, 5, 'tanh', rng=rng), FullLayer(5, 4, 'ReLu', False, rng=rng),
+                   FullLayer(4, 3, 'softmax', rng=rng))
+    assert net.log_header() == ['### 3-layer net', '# FullLayer(D 6 -> H 5, tanh)',
+                                '# FullLayer(D 5 -> H 4, ReLu, no bias)',
                                 '# FullLayer(D 4 -> H 3, softmax)']
     assert net.params == [W for layer in net.layers for W in layer.params] and len(net.params) == 5
 
 
 @pytest.mark.parametrize('make, line', [
-    (lambda full, conv, rng: mlp_2layer.Net(None, 3, rng), 'layer1 = None: must be a layer, such as a ConvLayer or a FullLayer'),
+    (lambda full, conv, rng: mlp_2layer.Net(None, 3, rng),
+     'layer1 = None: must be a layer, such as a ConvLayer or a FullLayer'),
     (lambda full, conv, rng: mlp_2layer.Net(full, 0, rng), 'K = 0: must be a whole number'),
     (lambda full, conv, rng: mlp_2layer.Net(full, 3.0, rng), 'K = 3.0: must be a whole number'),
     (lambda full, conv, rng: mlp_2layer.Net(full, 3, None), 'rng = None: must be a numpy RandomState'),
     (lambda full, conv, rng: mlp_3layer.Net(conv, 'full', 3, rng), "layer2 = 'full': must be a layer"),
-    (lambda full, conv, rng: mlp_3layer.Net(full, full, 3, rng), 'layer2 = FullLayer(D 7 -> H 5, tanh) does not take what'),
+    (lambda full, conv, rng: mlp_3layer.Net(full, full, 3, rng),
+     'layer2 = FullLayer(D 7 -> H 5, tanh) does not take what'),
     (lambda full, conv, rng: mlp_3layer.Net(full, conv, 3, rng), 'layer2 = ConvLayer(X 8x9x2 '),
     (lambda full, conv, rng: mlp_3layer.Net(conv, conv, 3, rng), 'layer2 = ConvLayer(X 8x9x2 '),
-    (lambda full, conv, rng: mlp_4layer.Net(conv, FullLayer(36, 7, 'tanh', rng=rng), 1, 3, rng), 'layer3 = 1: must be a layer'),
+    (lambda full, conv, rng: mlp_4layer.Net(conv, FullLayer(36, 7, 'tanh', rng=rng), 1, 3, rng),
+     'layer3 = 1: must be a layer'),
     (lambda full, conv, rng: mlp_4layer.Net(conv, FullLayer(36, 8, 'tanh', rng=rng), full, 3, rng),
      'layer3 = FullLayer(D 7 -> H 5, tanh) does not take what layer2 = FullLayer(D 36 -> H 8, tanh) gives'),
     (lambda full, conv, rng: nnet.Net(full, full), 'layer2 = FullLayer(D 7 -> H 5, tanh) does not take what'),

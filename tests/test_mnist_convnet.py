@@ -25,12 +25,13 @@ SMALL = ['NL=500', 'W1nch=4', 'nepoch=2', 'interval=1']
     ('full-full', ['### 3-layer MLP', '# D: 120 H1: 20 H2: 8']),
     ('conv-conv-full', ['### 4-layer', '# Xdim: (12, 10) Xnch: 1 W1dim: (3, 5) W1nch: 4 ds1: (2, 2) H1: 60',
                         '# W2dim: (2, 2) W2nch: 16 ds2: (2, 2) H2: 32', '# H3: 6']),
-    ('conv-full-full', ['### 4-layer', '# Xdim: (12, 10) Xnch: 1 W1dim: (3, 5) W1nch: 4 ds1: (2, 2) H1: 60', '# H2: 8', '# H3: 6']),
+    ('conv-full-full', ['### 4-layer', '# Xdim: (12, 10) Xnch: 1 W1dim: (3, 5) W1nch: 4 ds1: (2, 2) H1: 60', '# H2: 8',
+                        '# H3: 6']),
     ('full-full-full', ['### 4-layer MLP', '# D: 120 H1: 20 H2: 8 H3: 6']),
 ])
 def test_every_kind_of_net_trains_and_prints_its_log(folder, hidden, header):
-    run = run_script('data=' + folder, 'hidden=' + hidden, 'H1=20', 'H2=8', 'H3=6', 'W1dim=(3,5)', 'W2dim=(2,2)', 'withBias=True',
-                     *SMALL)
+    run = run_script('data=' + folder, 'hidden=' + hidden, 'H1=20', 'H2=8', 'H3=6', 'W1dim=(3,5)', 'W2dim=(2,2)',
+                     'withBias=True', *SMALL)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.split('\n')
     assert lines[0] == '# data: ' + folder and lines[1].startswith('# seed: 0 theano: ')
@@ -59,7 +60,8 @@ def test_the_log_does_not_depend_on_the_number_of_threads(folder, hidden):
 
 
 def test_double_precision_trains_alike(folder):
-    logs = [run_script('data=' + folder, 'hidden=conv-full', *SMALL, THEANO_FLAGS=os.environ['THEANO_FLAGS'] + ',floatX=' + floatX)
+    logs = [run_script('data=' + folder, 'hidden=conv-full', *SMALL,
+                       THEANO_FLAGS=os.environ['THEANO_FLAGS'] + ',floatX=' + floatX)
             for floatX in ('float32', 'float64')]
     single, double = [[float(line.split()[1]) for line in run.stdout.split('\n') if line[:1].isdigit()] for run in logs]
     assert single == pytest.approx(double, rel=1e-4) and single != double and len(single) == 4, logs[1].stderr
@@ -94,14 +96,16 @@ def test_data_that_is_not_mnist_or_broken_is_one_line_and_status_2(folder):
 def test_divergence_is_one_line_and_status_3(folder):
     run = run_script('data=' + folder, 'eta=1e30', *SMALL)
     assert_one_line(run, 3, '')
-    assert re.search(r'^the cost is (nan|inf) in epoch 1, minibatch \d of 5: lower eta or the initial spread Wsigma$', run.stderr, re.M)
+    assert re.search(r'^the cost is (nan|inf) in epoch 1, minibatch \d of 5: lower eta or the initial spread Wsigma$',
+                     run.stderr, re.M)
 
 
 def test_a_test_cost_that_is_not_finite_is_one_line_and_status_3(tmp_path):
-    """Training images all alike are zeros, less their mean; with Wsigma = 1e30 others are too much for the second layer."""
+    """Training images that are all alike are zeros, less their mean; others are too much for Wsigma = 1e30."""
     X, t, XT, tT = arrays((12, 10), K=3, NL=60, NT=20)
     folder = write_folder(tmp_path, np.full_like(X, 7), t, XT, tT)
-    run = run_script('data=' + folder, 'NL=50', 'batchsize=10', 'nepoch=0', 'hidden=conv-full', 'H2=10', 'Wsigma=1e30', 'W1nch=4')
+    run = run_script('data=' + folder, 'NL=50', 'batchsize=10', 'nepoch=0', 'hidden=conv-full', 'H2=10', 'Wsigma=1e30',
+                     'W1nch=4')
     assert_one_line(run, 3, 'the cost is nan on the test examples: lower eta or the initial spread Wsigma')
     assert run.stdout.split('\n')[-2].startswith('0 ')
 
@@ -114,7 +118,8 @@ def test_ctrl_c_within_an_epoch_is_one_line_and_status_130(folder):
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=20)
     assert run.returncode == 130
-    assert re.search(r'^stopped by Ctrl-C (after epoch \d+, minibatch \d of 5|while evaluating)$', err, re.M) and 'Traceback' not in err
+    assert re.search(r'^stopped by Ctrl-C (after epoch \d+, minibatch \d of 5|while evaluating)$', err, re.M)
+    assert 'Traceback' not in err
 
 
 @pytest.mark.parametrize('wait, line', [
@@ -144,9 +149,9 @@ def test_ctrl_c_while_importing_is_one_line(folder, module):
 # ---- where the log goes
 
 def test_a_pipe_that_nobody_reads_is_one_line(folder):
-    run = subprocess.run('set -o pipefail; %s mnist_convnet.py data=%s NL=500 W1nch=4 nepoch=2 interval=1 | head -3' % (sys.executable, folder),
-                         cwd=ROOT, shell=True, executable='/bin/bash', stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         universal_newlines=True)
+    command = 'set -o pipefail; %s mnist_convnet.py data=%s %s | head -3' % (sys.executable, folder, ' '.join(SMALL))
+    run = subprocess.run(command, cwd=ROOT, shell=True, executable='/bin/bash', stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, universal_newlines=True)
     assert run.stdout.count('\n') == 3
     assert_one_line(run, 141, 'stdout: Broken pipe')
 
@@ -160,7 +165,7 @@ def test_nothing_but_the_log_on_stdout_and_no_progress_where_there_is_no_termina
 # ---- IPython
 
 def test_ipython_session(ipython, folder, tmp_path):
-    """%time %run twice with different values; net, dataset and log are there, and still the same after runs that are refused."""
+    """%time %run twice with different values; net, dataset and log are there, and the same after refused runs."""
     run = '%%time %%run mnist_convnet.py data=%s NL=500 ' % folder
     first = prompt(ipython, run + 'nepoch=1')
     assert 'W1nch: 16' in first and re.search(r'\n1 [\d.e-]+( [\d.]+){3}\n', first) and 'Wall time:' in first
@@ -169,7 +174,8 @@ def test_ipython_session(ipython, folder, tmp_path):
     assert re.search(r'epoch 1/1 \[#{20}\] 100 %, 0:\d\d left', second), second
     prompt(ipython, 'was = net, dataset, log, list(log)')
 
-    for wrong, line in [('eta=-1', 'eta = -1: must be a finite number above 0'), ('W1dim=(13,5)', 'layer 1: Wrow = 13 exceeds Xrow = 12'),
+    for wrong, line in [('eta=-1', 'eta = -1: must be a finite number above 0'),
+                        ('W1dim=(13,5)', 'layer 1: Wrow = 13 exceeds Xrow = 12'),
                         ('NL=501', 'NL = 501: '), ('frobnicate=1', 'frobnicate=1: no setting of this name')]:
         shown = prompt(ipython, run + wrong)
         assert '\n' + line in shown and 'Error' not in shown and 'Traceback' not in shown

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import theano
@@ -69,7 +71,7 @@ def test_streams_of_random_numbers_are_known_from_seed_purpose_and_epoch():
     def numbers(*stream):
         return tuple(random_stream(*stream).randint(2**31, size=4))
 
-    streams = [(seed, purpose, epoch) for seed in (0, 1, 2**32 - 1) for purpose in ('weights', 'order') for epoch in (0, 1, 11)]
+    streams = list(itertools.product((0, 1, 2**32 - 1), ('weights', 'order'), (0, 1, 11)))
     assert len({numbers(*stream) for stream in streams}) == len(streams)
     assert numbers(3, 'order') == numbers(3, 'order', 0) == tuple(random_stream(3, 'order').randint(2**31, size=4))
 

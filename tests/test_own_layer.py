@@ -1,4 +1,4 @@
-"""Layers of a user's own: three methods are enough to be trained and logged; saved as what they are, or refused by name."""
+"""Layers of a user's own: trained and logged with three methods; saved as what they are, or refused by name."""
 import json
 import os
 import subprocess
@@ -52,9 +52,11 @@ NETS = {   # where it stands: the net, and what the log says of it
     'first of 2': (lambda own, rng: mlp_2layer.Net(own(42, 6), 2, rng), ['### 2-layer', '# Half of 6']),
     'first of 3': (lambda own, rng: mlp_3layer.Net(own(42, 6), FullLayer(6, 5, 'tanh', rng=rng), 2, rng),
                    ['### 3-layer', '# Half of 6', '# H2: 5']),
-    'second of 3': (lambda own, rng: mlp_3layer.Net(ConvLayer(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=rng), own(24, 6), 2, rng),
+    'second of 3': (lambda own, rng: mlp_3layer.Net(ConvLayer(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=rng), own(24, 6), 2,
+                                                    rng),
                     ['### 3-layer', '# Xdim: (6, 7) Xnch: 1 W1dim: (3, 3) W1nch: 4 ds1: (2, 2) H1: 24', '# Half of 6']),
-    'third of 4': (lambda own, rng: mlp_4layer.Net(FullLayer(42, 8, 'tanh', rng=rng), FullLayer(8, 7, 'tanh', rng=rng), own(7, 6), 2, rng),
+    'third of 4': (lambda own, rng: mlp_4layer.Net(FullLayer(42, 8, 'tanh', rng=rng), FullLayer(8, 7, 'tanh', rng=rng),
+                                                   own(7, 6), 2, rng),
                    ['### 4-layer', '# D: 42 H1: 8', '# H2: 7', '# Half of 6']),
 }
 
@@ -108,10 +110,10 @@ def local_class():
 
 
 REFUSED = [
-    (Half, 'layer 1 = Half of 6: cannot be saved: its class has no arguments(), the keywords it is built from'),
-    (local_class(), 'layer 1 = Half of 6: cannot be saved: test_own_layer.local_class.<locals>.Local cannot be built from its arguments(): '),
-    (Forgetful, 'layer 1 = Half of 6: cannot be saved: test_own_layer.Forgetful and its arguments() would not give it back'),
-    (Confused, 'layer 1 = Half of 6: cannot be saved: test_own_layer.Confused cannot be built from its arguments(): '),
+    (Half, 'its class has no arguments(), the keywords it is built from'),
+    (local_class(), 'test_own_layer.local_class.<locals>.Local cannot be built from its arguments(): '),
+    (Forgetful, 'test_own_layer.Forgetful and its arguments() would not give it back'),
+    (Confused, 'test_own_layer.Confused cannot be built from its arguments(): '),
 ]
 
 
@@ -125,7 +127,8 @@ def test_a_layer_that_a_file_could_not_give_back_is_refused_before_training(own,
     with checkpoints.Checkpoint(path, {}, data, True) as kept, pytest.raises(FileError) as with_checkpoint:
         training.train(net, data, 0.1, 0.8, 10, 1, 1, RNG(0), None, kept)
     for error in (with_save, with_checkpoint):
-        assert str(error.value).startswith(line) and '\n' not in str(error.value) and error.value.status == 2
+        assert str(error.value).startswith('layer 1 = Half of 6: cannot be saved: ' + line)
+        assert '\n' not in str(error.value) and error.value.status == 2
     assert capsys.readouterr().out == '' and os.listdir(str(tmp_path)) == []
 
 
@@ -151,7 +154,8 @@ def test_a_net_with_another_output_is_refused_and_one_with_another_training_cost
     for net in (OtherNet(layer, 2, RNG(0)), ForeignNet()):
         with pytest.raises(FileError) as error:
             saved_nets.save_net(str(tmp_path / 'a.npz'), net, data, {})
-        assert str(error.value) == 'net of class %s: cannot be saved: its output must be that of nnet.Net' % type(net).__name__
+        assert str(error.value) == ('net of class %s: cannot be saved: its output must be that of nnet.Net'
+                                    % type(net).__name__)
     assert os.listdir(str(tmp_path)) == []
     net = PenaltyNet(layer, 2, RNG(0))
     saved_nets.save_net(str(tmp_path / 'a.npz'), net, data, {})
@@ -168,7 +172,8 @@ from convnet import ConvLayer
 class AverageLayer(ConvLayer):
     def output(self, X, training=False):
         Y = T.nnet.conv2d(X, self.W)
-        return T.tanh(pool_2d(Y, self.ds, ignore_border=False, mode='average_exc_pad') + self.b.dimshuffle('x', 0, 'x', 'x'))
+        Z = pool_2d(Y, self.ds, ignore_border=False, mode='average_exc_pad')
+        return T.tanh(Z + self.b.dimshuffle('x', 0, 'x', 'x'))
 '''
 SCRIPT = '''
 import json, os, sys
@@ -204,7 +209,8 @@ def test_a_subclass_of_a_conv_layer_is_saved_and_loaded_as_what_it_is(tmp_path):
     """With average pooling, from a module of the user's; in another process. One of a script's own is refused."""
     (tmp_path / 'average.py').write_text(MODULE)
     (tmp_path / 'mine.py').write_text(SCRIPT % (ROOT, ROOT))
-    runs = [subprocess.run([sys.executable, 'mine.py', what], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    runs = [subprocess.run([sys.executable, 'mine.py', what], cwd=str(tmp_path), stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE,
                            universal_newlines=True) for what in ('save', 'load')]
     assert [run.returncode for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr
     saved, loaded = [run.stdout.rstrip().split('\n') for run in runs]

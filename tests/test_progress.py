@@ -17,7 +17,8 @@ from run import progress
 from run.progress import Progress, duration, said_if_slow
 
 
-@pytest.mark.parametrize('seconds, text', [(0, '0:00'), (59.9, '0:59'), (65, '1:05'), (3599, '59:59'), (3600, '1:00:00'),
+@pytest.mark.parametrize('seconds, text', [(0, '0:00'), (59.9, '0:59'), (65, '1:05'), (3599, '59:59'),
+                                           (3600, '1:00:00'),
                                            (7265, '2:01:05'), (360000, '100:00:00')])
 def test_durations(seconds, text):
     assert duration(seconds) == text
@@ -153,15 +154,16 @@ with progress.Progress(4) as bar:
         bar.show(int(now[0]), 'epoch 1/1')
         bar.clear()
 for output in shell.display_pub.outputs:
-    print(output['data']['text/plain'], output['transient']['display_id'] == shell.display_pub.outputs[0]['transient']['display_id'],
-          output['update'], sep='|')
+    first = shell.display_pub.outputs[0]
+    print(output['data']['text/plain'], output['transient'] == first['transient'], output['update'], sep='|')
 '''
 
 
 def test_in_a_notebook_one_output_is_rewritten():
     """By IPython's own display, into a publisher that keeps what a notebook would be sent."""
     pytest.importorskip('IPython')
-    run = subprocess.run([sys.executable, '-c', NOTEBOOK % ROOT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    run = subprocess.run([sys.executable, '-c', NOTEBOOK % ROOT], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         universal_newlines=True)
     assert run.returncode == 0 and run.stderr == '', run.stderr
     lines = [line.split('|') for line in run.stdout.splitlines()]
     assert [line[1:] for line in lines] == [['True', 'False']] + 4 * [['True', 'True']]
@@ -176,8 +178,10 @@ def test_in_a_real_notebook_one_output_is_rewritten():
     manager, client = pytest.importorskip('jupyter_client.manager').start_new_kernel(cwd=ROOT)
     sent = []
     try:
-        client.execute_interactive('from run.progress import Progress\nwith Progress(2) as bar:\n    bar.show(1, "a"); bar.show(2, "b")',
-                                   output_hook=lambda message: sent.append((message['msg_type'], message['content'])), timeout=120)
+        client.execute_interactive('from run.progress import Progress\n'
+                                   'with Progress(2) as bar:\n    bar.show(1, "a"); bar.show(2, "b")',
+                                   output_hook=lambda message: sent.append((message['msg_type'], message['content'])),
+                                   timeout=120)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

@@ -16,13 +16,14 @@ def blocks():
 
 
 def test_the_ideas_in_the_readme_run_one_after_the_other(tmp_path):
-    """A layer in a file of its own, then a net, a decaying eta, weight decay, an optimiser, after_epoch: all in one script."""
+    """A layer in a file of its own; in one script a net, a decaying eta, weight decay, an optimiser, after_epoch."""
     first, *others = blocks()
     assert first.startswith('# maxout.py\n') and len(others) == 5
     (tmp_path / 'maxout.py').write_text(first)
-    (tmp_path / 'ideas.py').write_text('import sys\nsys.path.insert(0, %r)\n' % ROOT + '\n'.join(others) + 'print("norms:", norms)\n')
-    run = subprocess.run([sys.executable, 'ideas.py'], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         universal_newlines=True)
+    begin, end = 'import sys\nsys.path.insert(0, %r)\n' % ROOT, 'print("norms:", norms)\n'
+    (tmp_path / 'ideas.py').write_text(begin + '\n'.join(others) + end)
+    run = subprocess.run([sys.executable, 'ideas.py'], cwd=str(tmp_path), stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, universal_newlines=True)
     assert run.returncode == 0, run.stderr
     logs = run.stdout.split('### 4-layer\n')[1:]
     assert len(logs) == 5 and all('# MaxoutLayer(D 256 -> H 100, k 2)' in log for log in logs)

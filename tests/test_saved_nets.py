@@ -28,7 +28,8 @@ def outputs(net, images):
 
 def five_layers(rng):
     return nnet.Net(ConvLayer(7, 6, 2, 3, 2, 4, (2, 3), 'ReLu', True, rng=rng), FullLayer(24, 9, 'tanh', rng=rng),
-                    FullLayer(9, 8, 'ReLu', rng=rng), FullLayer(8, 7, 'sigmoid', False, rng=rng), FullLayer(7, 3, 'softmax', rng=rng))
+                    FullLayer(9, 8, 'ReLu', rng=rng), FullLayer(8, 7, 'sigmoid', False, rng=rng),
+                    FullLayer(7, 3, 'softmax', rng=rng))
 
 
 NETS = {
@@ -36,7 +37,8 @@ NETS = {
     'mlp_3layer': lambda rng: mlp_3layer.Net(ConvLayer(7, 6, 2, 3, 2, 4, (2, 2), 'linear', False, rng=rng),
                                              ConvLayer(3, 3, 4, 2, 2, 3, (1, 1), 'tanh', True, rng=rng), 3, rng),
     'mlp_4layer': lambda rng: mlp_4layer.Net(ConvLayer(7, 6, 2, 3, 2, 4, (2, 3), 'ReLu', True, rng=rng),
-                                             FullLayer(24, 5, 'tanh', rng=rng), FullLayer(5, 4, 'linear', rng=rng), 3, rng),
+                                             FullLayer(24, 5, 'tanh', rng=rng), FullLayer(5, 4, 'linear', rng=rng), 3,
+                                             rng),
     'nnet': five_layers,
 }
 
@@ -50,11 +52,14 @@ def test_a_saved_net_comes_back(tmp_path, rng, module):
     saved = saved_nets.load_net(path)
     images = rng.normal(size=(11, 2, 7, 6)).astype('float32')
     np.testing.assert_array_equal(outputs(net, images), outputs(saved.net, images))
-    assert repr(saved.net) == repr(net) and type(saved.net).__module__ == module and saved.net.log_header() == net.log_header()
-    assert saved.K == 3 and saved.source == 'made up' and np.array_equal(saved.mean, NoData.mean) and saved.settings['eta'] == 0.5
+    assert repr(saved.net) == repr(net) and type(saved.net).__module__ == module
+    assert saved.net.log_header() == net.log_header()
+    assert saved.K == 3 and saved.source == 'made up' and np.array_equal(saved.mean, NoData.mean)
+    assert saved.settings['eta'] == 0.5
 
 
-@pytest.mark.parametrize('name, module', [('conv', 'mlp_2layer'), ('conv-conv', 'mlp_3layer'), ('conv-full', 'mlp_3layer'),
+@pytest.mark.parametrize('name, module', [('conv', 'mlp_2layer'), ('conv-conv', 'mlp_3layer'),
+                                          ('conv-full', 'mlp_3layer'),
                                           ('full', 'mlp_2layer'), ('full-full', 'mlp_3layer')])
 def test_a_net_of_format_1_gives_what_it_gave(name, module):
     """saved_by_format_1/README.md tells how the files were made."""
@@ -83,7 +88,8 @@ def test_the_script_saves_a_net_whose_test_error_is_the_log_s(folder, tmp_path):
     assert repr(kept.net) == repr(saved.net) and (kept.K, kept.source) == (saved.K, saved.source)
 
     before = open(checkpoint, 'rb').read()
-    again = run_script('data=' + folder, 'NL=500', 'nepoch=0', 'save=' + checkpoint)      # a file of another kind is there
+    again = run_script('data=' + folder, 'NL=500', 'nepoch=0',
+                       'save=' + checkpoint)      # a file of another kind is there
     assert_one_line(again, 1, 'a.npz: is a checkpoint, not a saved net')
     assert again.stdout == '' and open(checkpoint, 'rb').read() == before
 
@@ -91,10 +97,13 @@ def test_the_script_saves_a_net_whose_test_error_is_the_log_s(folder, tmp_path):
 @pytest.mark.parametrize('change, text', [
     (lambda about, arrays: arrays.update(W0=arrays['W0'][1:]), 'no net can be made of it: W0 of shape (3, 2, 3, 2)'),
     (lambda about, arrays: arrays.pop('W3'), "no net can be made of it: 'W3'"),
-    (lambda about, arrays: about['layers'][0].update({'class': 'nowhere.Layer'}), 'no net can be made of it: No module named'),
+    (lambda about, arrays: about['layers'][0].update({'class': 'nowhere.Layer'}),
+     'no net can be made of it: No module named'),
     (lambda about, arrays: about['layers'][0].update({'class': 'convnet.NoLayer'}), 'no net can be made of it: module'),
-    (lambda about, arrays: about['layers'][0]['arguments'].update(afunc='relu'), "no net can be made of it: afunc = 'relu'"),
-    (lambda about, arrays: about['layers'][1]['arguments'].update(D=25), 'no net can be made of it: layer2 = FullLayer(D 25'),
+    (lambda about, arrays: about['layers'][0]['arguments'].update(afunc='relu'),
+     "no net can be made of it: afunc = 'relu'"),
+    (lambda about, arrays: about['layers'][1]['arguments'].update(D=25),
+     'no net can be made of it: layer2 = FullLayer(D 25'),
 ])
 def test_a_file_that_no_net_can_be_made_of_is_one_line(tmp_path, change, text):
     path = str(tmp_path / 'net.npz')

@@ -18,7 +18,7 @@ NO_SPACE = OSError(28, 'No space left on device', 'a.npz')
     (FileError('a.npz: damaged'), 1, 'a.npz: damaged'),
     (SettingError('two\nlines \x1b[31m'), 2, 'two\\nlines \\x1b[31m'),
     (KeyboardInterrupt(), 130, 'stopped by Ctrl-C; the rest is lost'),
-    (MemoryError('Unable to allocate 1 TiB'), 2, 'out of memory: Unable to allocate 1 TiB: a smaller net or minibatch takes less'),
+    (MemoryError('No 1 TiB'), 2, 'out of memory: No 1 TiB: a smaller net or minibatch takes less'),
     (NO_SPACE, 1, 'a.npz: No space left on device'),
     (OSError(5, 'Input/output error'), 1, 'system: Input/output error'),
     (OSError('plain words'), 1, 'system: plain words'),
@@ -62,8 +62,9 @@ with script.ending():
 
 
 def run_with(redirections, **environment):
-    return subprocess.run('set -o pipefail; %s -c "$SCRIPT" %s' % (sys.executable, redirections), shell=True, executable='/bin/bash',
-                          env={**os.environ, 'SCRIPT': SCRIPT, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = 'set -o pipefail; %s -c "$SCRIPT" %s' % (sys.executable, redirections)
+    return subprocess.run(command, shell=True, executable='/bin/bash', stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, 'SCRIPT': SCRIPT, **environment})
 
 
 @pytest.mark.parametrize('unbuffered', ['', '1'])
@@ -92,7 +93,8 @@ def test_in_ipython_the_session_prints_on_after_any_error(ipython, tmp_path):
     """%run of scripts that end in errors of every kind: one line, no traceback, and stdout is still the terminal's."""
     path = tmp_path / 'mine.py'
     for error, line in [("OSError(28, 'No space left on device', 'a.npz')", 'a.npz: No space left on device'),
-                        ("BrokenPipeError(32, 'Broken pipe')", 'stdout: Broken pipe'), ("OSError('words')", 'system: words'),
+                        ("BrokenPipeError(32, 'Broken pipe')", 'stdout: Broken pipe'),
+                        ("OSError('words')", 'system: words'),
                         ('KeyboardInterrupt', 'stopped by Ctrl-C'), ("SettingError('eta = 0')", 'eta = 0'),
                         ("MemoryError('1 TiB')", 'out of memory: 1 TiB')]:
         path.write_text('from run import script\nfrom run.settings import SettingError\nprint("begun")\n'

@@ -23,7 +23,8 @@ def test_defaults_with_the_arguments_in_their_place():
 
 
 def test_plain_text_stays_text_where_text_is_due():
-    assert parsed('out=123')['out'] == '123' and parsed("out='quoted'")['out'] == 'quoted' and parsed('out=(1,')['out'] == '(1,'
+    assert parsed('out=123')['out'] == '123' and parsed("out='quoted'")['out'] == 'quoted'
+    assert parsed('out=(1,')['out'] == '(1,'
 
 
 def test_positional_arguments_come_as_a_list():
@@ -34,7 +35,8 @@ def test_positional_arguments_come_as_a_list():
 
 
 @pytest.mark.parametrize('argument, line', [
-    ('trails=3', 'trails=3: no setting of this name, did you mean trials?; known are trials, ds1, rate, fast, runs, out'),
+    ('trails=3',
+     'trails=3: no setting of this name, did you mean trials?; known are trials, ds1, rate, fast, runs, out'),
     ('TRIALS=3', 'TRIALS=3: no setting of this name, did you mean trials?; known are trials, ds1, '),
     ('xyz=3', 'xyz=3: no setting of this name; known are trials, ds1, rate, fast, runs, out'),
     ('trials', 'trials: must be name=value; known are trials, ds1, rate, fast, runs, out'),
@@ -65,11 +67,13 @@ def test_help_prints_what_the_script_does_and_every_setting(word, capsys):
         parsed('trials=3', word)
     out = capsys.readouterr().out
     assert stopped.value.code == 0 and out.startswith('What it does.\n')
-    assert '    trials=10    a whole number from 1 to 1000000000\n' in out and '    "ds1=(2,2)"  two whole numbers' in out
+    assert '    trials=10    a whole number from 1 to 1000000000\n' in out
+    assert '    "ds1=(2,2)"  two whole numbers' in out
     assert out.count('\n') == 4 + len(RULES)
 
 
-@pytest.mark.parametrize('value', [(4, 4), 0.5, True, 'conv-full', "it's", 'two words', '$HOME', 'a"b', 'a\\b', '!1', ''])
+@pytest.mark.parametrize('value', [(4, 4), 0.5, True, 'conv-full', "it's", 'two words', '$HOME', 'a"b', 'a\\b', '!1',
+                                   ''])
 def test_a_setting_as_typed_is_the_same_after_a_shell(value):
     """As the shell's own rules take it apart."""
     word, = shlex.split(settings.typed('name', value))

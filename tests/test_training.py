@@ -51,7 +51,8 @@ def steps(monkeypatch):
             return np.nan if set(self.bad) & set(minibatch) else 0.5
 
     found = Steps()
-    monkeypatch.setattr(training, 'compile_functions', lambda *_: training.Functions(found.update, lambda X, t: (0.25, 0.5)))
+    monkeypatch.setattr(training, 'compile_functions',
+                        lambda *_: training.Functions(found.update, lambda X, t: (0.25, 0.5)))
     return found
 
 
@@ -82,7 +83,8 @@ def test_eta_may_be_a_function_of_the_epoch():
 
     params = numpy_params(net)
     training.train(net, data, eta, 0.8, 20, 3, 1, RNG(5))
-    naive.train(params, data.XL.reshape(110, 42).astype('float64'), data.tL, lambda epoch: 0.5 / epoch, 0.8, 20, 3, RNG(5))
+    naive.train(params, data.XL.reshape(110, 42).astype('float64'), data.tL, lambda epoch: 0.5 / epoch, 0.8, 20, 3,
+                RNG(5))
     assert_equal(net, params)
     assert asked == [1, 1, 2, 3]                                     # once before anything is compiled
 
@@ -119,7 +121,8 @@ def test_an_optimiser_of_ones_own_changes_the_parameters():
 def test_after_epoch_is_called_with_epoch_net_and_log(steps):
     net, seen, mine = small_net(), [], []
     training.train(net, small_data(), 0.1, 0.5, 50, 3, 2, RNG(0), mine,
-                   after_epoch=lambda epoch, of, log: seen.append((epoch, of, log is mine, len(steps), log[-1].split()[0])))
+                   after_epoch=lambda epoch, of, log: seen.append((epoch, of, log is mine, len(steps),
+                                                                   log[-1].split()[0])))
     assert seen == [(1, net, True, 3, '0'), (2, net, True, 6, '2'), (3, net, True, 9, '3')]
 
 
@@ -163,8 +166,10 @@ def test_evaluation_in_large_batches_equals_one_batch(monkeypatch):
 
 @pytest.mark.parametrize('depth', [1, 5])
 def test_nets_of_any_depth_learn(depth):
-    rng, layers = RNG(0), [ConvLayer(6, 7, 1, 3, 3, 4, (2, 2), 'ReLu', rng=RNG(0)), FullLayer(24, 12, 'ReLu', Wsigma=0.3, rng=RNG(0)),
-                           FullLayer(12, 9, 'ReLu', Wsigma=0.4, rng=RNG(1)), FullLayer(9, 8, 'tanh', Wsigma=0.4, rng=RNG(2))]
+    rng, layers = RNG(0), [ConvLayer(6, 7, 1, 3, 3, 4, (2, 2), 'ReLu', rng=RNG(0)),
+                           FullLayer(24, 12, 'ReLu', Wsigma=0.3, rng=RNG(0)),
+                           FullLayer(12, 9, 'ReLu', Wsigma=0.4, rng=RNG(1)),
+                           FullLayer(9, 8, 'tanh', Wsigma=0.4, rng=RNG(2))]
     layers = layers[:depth - 1] + [FullLayer(8 if depth == 5 else 42, 2, 'softmax', rng=rng)]
     log = training.train(nnet.Net(*layers), small_data(), 0.1, 0.8, 10, 20, 20, RNG(0))
     assert log[0] == '### %d-layer net' % depth and len(log) == depth + 6
@@ -235,14 +240,16 @@ WRONG = [
     (dict(data=spoilt('XL', np.nan)), 'XL[7] has a pixel that is nan: must be finite in float32'),
     (dict(data=spoilt('XV', np.inf, 3)), 'XV[3] has a pixel that is inf: must be finite in float32'),
     (dict(data=spoilt('XT', -np.inf, 0)), 'XT[0] has a pixel that is -inf: must be finite in float32'),
-    (dict(data=changed(XL=np.full((110, 1, 6, 7), 1e300))), 'XL[0] has a pixel that is 1e+300: must be finite in float32'),
+    (dict(data=changed(XL=np.full((110, 1, 6, 7), 1e300))),
+     'XL[0] has a pixel that is 1e+300: must be finite in float32'),
     (dict(data=changed(tL=D.tL.astype('float32'))), 'tL = float32 (110,): must be an array of whole numbers (N,)'),
     (dict(data=changed(tV=D.tV[:, None])), 'tV = int32 (20, 1): must be an array of whole numbers (N,)'),
     (dict(data=changed(XL=D.XL.reshape(110, 42))),
      'XL = float32 (110, 42): must be an array of numbers (N, channels, rows, columns)'),
     (dict(data=changed(XT=D.XT.astype('complex64'))), 'XT = complex64 (20, 1, 6, 7): must be an array of numbers'),
     (dict(data=changed(tT=[0, 1])), 'tT = [0, 1]: must be an array of whole numbers (N,)'),
-    (dict(net=mlp_2layer.Net(CONV, 2, RNG(0))), 'XL of shape (110, 1, 6, 7): layer 1 takes examples of shape (1, 6, 8)'),
+    (dict(net=mlp_2layer.Net(CONV, 2, RNG(0))),
+     'XL of shape (110, 1, 6, 7): layer 1 takes examples of shape (1, 6, 8)'),
     (dict(data=changed(XV=D.XV.transpose(0, 2, 3, 1))),
      'XV of shape (20, 6, 7, 1): must have examples as XL of shape (110, 1, 6, 7) has'),
     (dict(net=mlp_2layer.Net(FullLayer(41, 2, 'tanh', rng=RNG(0)), 2, RNG(0))),
@@ -279,8 +286,10 @@ def test_a_layer_that_does_not_say_what_it_takes_is_one_line_too(capsys):
 
     rng = RNG(0)
     with pytest.raises(ValueError) as error:
-        training.train(mlp_2layer.Net(Mute(FullLayer(41, 2, 'tanh', rng=rng)), 2, rng), small_data(), 0.1, 0.5, 50, 1, 1, rng)
-    assert str(error.value).startswith('XL of shape (110, 1, 6, 7): the net does not take it: ') and '\n' not in str(error.value)
+        net = mlp_2layer.Net(Mute(FullLayer(41, 2, 'tanh', rng=rng)), 2, rng)
+        training.train(net, small_data(), 0.1, 0.5, 50, 1, 1, rng)
+    assert str(error.value).startswith('XL of shape (110, 1, 6, 7): the net does not take it: ')
+    assert '\n' not in str(error.value)
     assert capsys.readouterr().out == ''
 
 
@@ -353,7 +362,8 @@ print(sizes)
 
 @pytest.mark.skipif(not os.path.exists('/proc/self/statm'), reason='resident memory is read from /proc')
 def test_training_does_not_leak():
-    """Resident memory after the 20th epoch and after the 50th, of 800 minibatches each: 50 bytes kept of each would show."""
-    run = subprocess.run([sys.executable, '-c', LEAK % (ROOT, ROOT)], stdout=subprocess.PIPE, universal_newlines=True, check=True)
+    """Resident memory after the 20th epoch and the 50th, of 800 minibatches each: 50 bytes kept of each would show."""
+    run = subprocess.run([sys.executable, '-c', LEAK % (ROOT, ROOT)], stdout=subprocess.PIPE, universal_newlines=True,
+                         check=True)
     sizes = [int(size) for size in run.stdout.rstrip().split('\n')[-1].strip('[]').split(',')]
     assert len(sizes) == 5 and sizes[4] - sizes[1] < 2**20, sizes
