@@ -64,5 +64,5 @@ def train(params, X, t, eta, mu, batchsize, nepoch, rng, decay=0):
             g[0] = g[0] + decay * params[0]
             for W, v, dW in zip(params, velocities, g):
                 v *= mu
-                v -= (1 - mu) * eta(epoch) * dW
+                v -= eta(epoch) * dW
                 W += v

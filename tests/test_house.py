@@ -20,7 +20,7 @@ def modules():
     paths = [path for name in LEVEL for pattern in (name + '.py', os.path.join(name, '**', '*.py'))
              for path in glob.glob(os.path.join(ROOT, pattern), recursive=True)]
     trees = {}
-    for path in paths:
+    for path in sorted(paths):                  # in one order in all processes that run the tests
         with open(path, encoding='utf-8') as file:
             trees[os.path.relpath(path, ROOT)] = ast.parse(file.read(), path)
     return trees

@@ -29,7 +29,7 @@ def test_the_script_has_every_hyperparameter_and_its_defaults_are_the_articles_f
     settings = defaults()
     assert list(settings) == list(RULES)
     assert {name: value for name, value in settings.items() if name not in FILES} == FIRST_RUN
-    article = dict(hidden='conv', W1dim=(5, 5), W1nch=16, ds1=(2, 2), afunc1='linear', eta=0.5, mu=0.8, batchsize=100,
+    article = dict(hidden='conv', W1dim=(5, 5), W1nch=16, ds1=(2, 2), afunc1='linear', eta=0.05, mu=0.8, batchsize=100,
                    nepoch=50, interval=10, NL=50000)
     assert {name: settings_of()[name] for name in article} == article
 
@@ -124,10 +124,10 @@ def test_values_edited_in_the_script_are_checked_too_and_none_is_changed_when_on
 @pytest.mark.parametrize('arguments, line', [
     ([], 'none'),
     (['W1nch=64', 'ds1=(4, 4)'], 'W1nch=64 "ds1=(4,4)"'),
-    (['nepoch=3', 'hidden=conv-full', 'data=drawn', 'withBias=True', 'eta=0.05'],
-     'data=drawn hidden=conv-full withBias=True eta=0.05 nepoch=3'),
+    (['nepoch=3', 'hidden=conv-full', 'data=drawn', 'withBias=True', 'eta=0.5'],
+     'data=drawn hidden=conv-full withBias=True eta=0.5 nepoch=3'),
     (['save=net.npz', 'checkpoint=a.npz'], 'none'),                 # what is kept, and not what is learnt
-    (['W1nch=16', 'eta=.5'], 'none'),
+    (['W1nch=16', 'eta=.05'], 'none'),
     (["data=it's here $HOME"], shlex.quote("data=it's here $HOME")),
 ])
 def test_the_line_of_settings_has_what_the_articles_first_run_had_otherwise(arguments, line, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def test_cost_is_the_mean_cross_entropy_and_error_the_share_of_wrong_classes(rng
 
 
 def test_five_steps_of_momentum_equal_a_loop_in_numpy(rng, float64):
-    W0, A, eta, mu = rng.normal(size=3), np.diag([1.0, 2.0, 5.0]), 0.3, 0.8
+    W0, A, eta, mu = rng.normal(size=3), np.diag([1.0, 2.0, 5.0]), 0.06, 0.8
     W = theano.shared(W0, 'W')
     updates = momentum(T.dot(W, T.dot(A, W)) / 2, [W], eta, mu)
     assert isinstance(updates, dict) and len(updates) == 2 and W in updates
@@ -61,7 +61,7 @@ def test_five_steps_of_momentum_equal_a_loop_in_numpy(rng, float64):
     W_expected, v_expected = W0.copy(), np.zeros(3)
     for _ in range(5):
         step()
-        v_expected = mu * v_expected - (1 - mu) * eta * A.dot(W_expected)
+        v_expected = mu * v_expected - eta * A.dot(W_expected)
         W_expected = W_expected + v_expected
         np.testing.assert_allclose(v.get_value(), v_expected, rtol=1e-12)
         np.testing.assert_allclose(W.get_value(), W_expected, rtol=1e-12)

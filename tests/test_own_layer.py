@@ -64,7 +64,7 @@ NETS = {   # where it stands: the net, and what the log says of it
 @pytest.mark.parametrize('place', NETS)
 def test_three_methods_are_enough_to_be_trained_and_logged(place):
     build, header = NETS[place]
-    log = training.train(build(Half, RNG(1)), small_data(), 0.2, 0.8, 10, 20, 20, RNG(0))
+    log = training.train(build(Half, RNG(1)), small_data(), 0.04, 0.8, 10, 20, 20, RNG(0))
     assert log[:len(header) + 1] == header + ['### training: NL = 110 NV = 20 K = 2 batchsize = 10']
     assert float(log[-1].split()[-1]) < 15 < 30 < float(log[len(header) + 1].split()[-1])
 
@@ -193,7 +193,7 @@ class Mine(AverageLayer):
 X, data, rng = T.tensor4(), small_data(), np.random.RandomState(0)
 if sys.argv[1] == 'save':
     net = mlp_2layer.Net(AverageLayer(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=rng), 2, rng)
-    training.train(net, data, 0.1, 0.8, 10, 2, 2, rng)
+    training.train(net, data, 0.02, 0.8, 10, 2, 2, rng)
     saved_nets.save_net('net.npz', net, data, {})
     try:
         saved_nets.describe(mlp_2layer.Net(Mine(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=rng), 2, rng))

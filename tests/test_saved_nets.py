@@ -108,9 +108,9 @@ def test_the_script_saves_a_net_whose_test_error_is_the_log_s(folder, tmp_path):
 def test_a_file_that_no_net_can_be_made_of_is_one_line(tmp_path, change, text):
     path = str(tmp_path / 'net.npz')
     saved_nets.save_net(path, conv_full_net(), NoData, {})
-    about, arrays = archive.read(path, ('saved net',), 2)
+    about, arrays = archive.read(path, ('saved net',), saved_nets.FORMAT)
     change(about, arrays)
-    archive.write(path, 'saved net', 2, about, arrays)
+    archive.write(path, 'saved net', saved_nets.FORMAT, about, arrays)
     with pytest.raises(FileError) as error:
         saved_nets.load_net(path)
     assert str(error.value).startswith('%s: %s' % (path, text)) and '\n' not in str(error.value)

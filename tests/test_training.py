@@ -62,9 +62,9 @@ def test_parameters_after_two_epochs_equal_a_loop_in_numpy(capsys):
     """Shuffled minibatches, a partial last one, momentum: the whole of training against a loop in NumPy."""
     data, net = small_data(), small_net(3)
     params = numpy_params(net)
-    log = training.train(net, data, 0.5, 0.8, 20, 2, 1, RNG(5))
+    log = training.train(net, data, 0.1, 0.8, 20, 2, 1, RNG(5))
     X = data.XL.reshape(110, 42).astype('float64')
-    naive.train(params, X, data.tL, lambda epoch: 0.5, 0.8, 20, 2, RNG(5))
+    naive.train(params, X, data.tL, lambda epoch: 0.1, 0.8, 20, 2, RNG(5))
     assert_equal(net, params)
     epoch, cost, error, _ = log[-3].split()
     W1, b1, W2, b2 = params
@@ -79,11 +79,11 @@ def test_eta_may_be_a_function_of_the_epoch():
 
     def eta(epoch):
         asked.append(epoch)
-        return 0.5 / epoch
+        return 0.1 / epoch
 
     params = numpy_params(net)
     training.train(net, data, eta, 0.8, 20, 3, 1, RNG(5))
-    naive.train(params, data.XL.reshape(110, 42).astype('float64'), data.tL, lambda epoch: 0.5 / epoch, 0.8, 20, 3,
+    naive.train(params, data.XL.reshape(110, 42).astype('float64'), data.tL, lambda epoch: 0.1 / epoch, 0.8, 20, 3,
                 RNG(5))
     assert_equal(net, params)
     assert asked == [1, 1, 2, 3]                                     # once before anything is compiled
@@ -98,9 +98,9 @@ def test_training_lowers_training_cost_and_the_log_has_the_plain_one():
     data, rng = small_data(), RNG(3)
     net = DecayNet(FullLayer(42, 5, 'tanh', rng=rng), 2, rng)
     params = numpy_params(net)
-    log = training.train(net, data, 0.5, 0.8, 20, 2, 1, RNG(5))
+    log = training.train(net, data, 0.1, 0.8, 20, 2, 1, RNG(5))
     X = data.XL.reshape(110, 42).astype('float64')
-    naive.train(params, X, data.tL, lambda epoch: 0.5, 0.8, 20, 2, RNG(5), decay=0.3)
+    naive.train(params, X, data.tL, lambda epoch: 0.1, 0.8, 20, 2, RNG(5), decay=0.3)
     assert_equal(net, params)
     W1, b1, W2, b2 = params
     p = naive.softmax(np.tanh(X.dot(W1) + b1).dot(W2) + b2)
@@ -171,7 +171,7 @@ def test_nets_of_any_depth_learn(depth):
                            FullLayer(12, 9, 'ReLu', Wsigma=0.4, rng=RNG(1)),
                            FullLayer(9, 8, 'tanh', Wsigma=0.4, rng=RNG(2))]
     layers = layers[:depth - 1] + [FullLayer(8 if depth == 5 else 42, 2, 'softmax', rng=rng)]
-    log = training.train(nnet.Net(*layers), small_data(), 0.1, 0.8, 10, 20, 20, RNG(0))
+    log = training.train(nnet.Net(*layers), small_data(), 0.02, 0.8, 10, 20, 20, RNG(0))
     assert log[0] == '### %d-layer net' % depth and len(log) == depth + 6
     assert float(log[-1].split()[-1]) < 10 < 30 < float(log[depth + 2].split()[-1])
 
