@@ -45,7 +45,8 @@ def examine_theano():
     gflops = 2.0 / min(timeit.repeat(gemm, number=1, repeat=10))
     print('GEMM      %.0f GFLOP/s (1000 x 1000, %s, best of 10)' % (gflops, config.floatX))
     if gflops < 5:
-        yield environment.Problem('GEMM is slow', 'reinstall SciPy from its wheel (make clean setup), or set blas.ldflags')
+        yield environment.Problem(
+            'GEMM is slow', 'reinstall SciPy from its wheel (make clean setup), or set blas.ldflags')
 
     rng = np.random.RandomState(1)
     X = rng.normal(size=(2, 3, 9, 11)).astype(config.floatX)

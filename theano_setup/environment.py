@@ -30,7 +30,8 @@ def read_options(flags, rc_files):
     except (configparser.Error, UnicodeDecodeError):
         pass                                      # Theano itself reports a broken file, and better
     for section in rc.sections():
-        options.update((name if section == 'global' else section + '.' + name, value) for name, value in rc.items(section))
+        prefix = '' if section == 'global' else section + '.'
+        options.update((prefix + name, value) for name, value in rc.items(section))
     for flag in flags.split(','):
         name, equals, value = flag.partition('=')
         if equals:

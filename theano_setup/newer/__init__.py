@@ -1,4 +1,4 @@
-"""What Python and NumPy had when Theano 1.0.5 was written, and have no more: put back at run time, where it is missing."""
+"""What Python and NumPy had when Theano 1.0.5 was written, and have no more: put back at run time, where missing."""
 import sys
 
 

@@ -1,8 +1,8 @@
 """Python's numbers among NumPy's: how they are converted and compared.
 
-Missing, since NumPy 2: np.asarray(300, 'int8') raises, where it wrapped around, so that Theano takes another, wrong type
-for its constants; 0.1 == np.float32(0.1) is True, as if 0.1 were a float32, so that with floatX=float64 constants become
-float32.
+Missing, since NumPy 2: np.asarray(300, 'int8') raises, where it wrapped around, so that Theano takes another, wrong
+type for its constants; 0.1 == np.float32(0.1) is True, as if 0.1 were a float32, so that with floatX=float64 constants
+become float32.
 Here: theano._asarray wraps around, and Theano's choice of a type compares in double precision.
 """
 import contextlib

@@ -52,7 +52,8 @@ def stand_ins():
     }
     distutils = module('distutils', sysconfig=parts['distutils.sysconfig'], spawn=parts['distutils.spawn'])
     numpy_distutils = module('numpy.distutils', misc_util=parts['numpy.distutils.misc_util'])
-    return {'distutils': distutils, 'numpy.distutils': numpy_distutils, **parts, 'imp': module('imp', find_module=find_module)}
+    imp = module('imp', find_module=find_module)
+    return {'distutils': distutils, 'numpy.distutils': numpy_distutils, **parts, 'imp': imp}
 
 
 @contextlib.contextmanager

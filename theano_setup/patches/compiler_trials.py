@@ -15,7 +15,8 @@ def after_import(theano):
     from theano.gof.cmodule import Compiler, gcc_version_str
     tried = Compiler._try_compile_tmp.__func__
 
-    def try_compile_tmp(cls, src_code, tmp_prefix='', flags=(), try_run=False, output=False, compiler=None, comp_args=True):
+    def try_compile_tmp(cls, src_code, tmp_prefix='', flags=(), try_run=False, output=False, compiler=None,
+                        comp_args=True):
         arguments = src_code, flags, try_run, output, compiler, comp_args and cls.compile_args()
         digest = hashlib.sha256(repr(arguments + (gcc_version_str,)).encode()).hexdigest()
         path = os.path.join(theano.config.compiledir, 'tried-' + digest[:16])

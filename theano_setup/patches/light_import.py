@@ -16,7 +16,7 @@ import types
 @contextlib.contextmanager
 def before_import():
     hack, known = sys.modules.get('_distutils_hack'), set(sys.modules)
-    hack = hack if hasattr(hack, 'remove_shim') else None             # from Python 3.12 on there is no distutils to hide
+    hack = hack if hasattr(hack, 'remove_shim') else None           # from Python 3.12 on there is no distutils to hide
     stats = types.ModuleType('scipy.stats')
     sys.modules.setdefault('scipy.stats', stats)
     if hack:
