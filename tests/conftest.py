@@ -53,6 +53,30 @@ def mode(request):
     return default.excluding('fused') if request.param == 'stock' else default
 
 
+@pytest.fixture
+def nothing_compiled(monkeypatch):
+    """The test fails where anything is compiled."""
+    monkeypatch.setattr(theano, 'function', lambda *_, **__: pytest.fail('compiled'))
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Stands in for what training compiles: the minibatches so far; the cost is not finite for examples in steps.bad."""
+    import training
+
+    class Steps(list):
+        bad = ()
+
+        def update(self, minibatch):
+            self.append(minibatch)
+            return np.nan if set(self.bad) & set(minibatch) else 0.5
+
+    found = Steps()
+    monkeypatch.setattr(training, 'compile_functions',
+                        lambda *_: training.Functions(found.update, lambda X, t: (0.25, 0.5)))
+    return found
+
+
 @pytest.fixture(scope='session')
 def real_mnist():
     """Skips the test, saying so, where MNIST is not at hand."""

@@ -60,6 +60,12 @@ class NoData:
     tL = tV = tT = np.zeros(1, 'int32')
 
 
+def contents(path):
+    """Everything in an .npz file, as bytes by name."""
+    with np.load(str(path), allow_pickle=False) as file:
+        return {name: file[name].tobytes() for name in file.files}
+
+
 def start(*arguments, script='mnist_convnet.py', options=(), **keywords):
     """A process of the script that has just been started."""
     return subprocess.Popen([sys.executable, *options, script, *arguments], cwd=ROOT, stdout=subprocess.PIPE,

@@ -6,15 +6,16 @@ from conftest import amount, run_script
 # Arguments, and how the line begins. The folder has 500 images of 12 x 10 pixels to train.
 WRONG = [
     ('eta=nan', 'eta = '), ('W1nch=16.0', 'W1nch = 16.0: '), ('seed=__import__("os").remove("x")', 'seed = '),
-    ('W1dim=(13,5)', 'layer 1: Wrow = 13 exceeds'), ('hidden=full H1=2000000', 'layer 1: H = 2000000: '),
-    ('hidden=conv-conv-full', 'layer 2: Wrow = 5 exceeds Xrow = 4'),
+    ('W1dim=(13,5)', 'layer 1: Wrow = 13 exceeds Xrow = 12'), ('hidden=full H1=2000000', 'layer 1: H = 2000000: must'),
+    ('hidden=conv-conv-full', 'layer 2: Wrow = 5 exceeds Xrow = 4'), ('NL=501', 'NL = 501: '),
+    ('nepochs=3', 'nepochs=3: no setting of this name, did you mean nepoch?'),
     # the rest only under TORTURE=1
     ('Wsigma=1e300', 'Wsigma = 1e+300: '), ('ds1=(2,2,2)', 'ds1 = (2, 2, 2): '), ('hidden=', "hidden = '': "),
     ('nepoch=-5', 'nepoch = -5: '), ('data=/dev/null', "data = '/dev/null': "), ('Eta=1', 'Eta=1: '),
     ('W1nch=100000000', 'layer 1: W of shape'),
     ('data=', "data = '': "), ('data=nowhere', "data = 'nowhere': "), ('data=5', "data = '5': "),
     ('data=~', "data = '~': "), ('data=$(reboot)', "data = '$(reboot)': "), ('data=[]', "data = '[]': "),
-    ('data=\n', "data = '\\n': "), ('NL=501', 'NL = 501: '), ('NL=0', 'NL = 0: '), ('NL=1e9', 'NL = 1000000000.0: '),
+    ('data=\n', "data = '\\n': "), ('NL=0', 'NL = 0: '), ('NL=1e9', 'NL = 1000000000.0: '),
     ('NL=inf', 'NL = '), ('NL=', 'NL = '), ('hidden=conv,full', 'hidden = '), ('hidden=0', "hidden = '0': "),
     ('hidden=CONV', "hidden = 'CONV': "), ('W1dim=5', 'W1dim = 5: '), ('W1dim=(0,5)', 'W1dim = (0, 5): '),
     ('W1dim=(-5,-5)', 'W1dim = (-5, -5): '), ('W1dim=(5,5.0)', 'W1dim = (5, 5.0): '),
@@ -48,7 +49,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize('arguments, line', amount(WRONG[:6], WRONG), ids=lambda text: text[:30])
+@pytest.mark.parametrize('arguments, line', amount(WRONG[:8], WRONG), ids=lambda text: text[:30])
 def test_a_wrong_setting_is_one_line_and_status_2(folder, arguments, line):
     run = run_script('data=' + folder, 'NL=500', *(arguments.split(' ') if 'hidden=full' in arguments else [arguments]))
     assert run.returncode == 2 and run.stdout == ''
