@@ -19,8 +19,8 @@ import zlib
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from datasets import idx  # noqa: E402
-from helpers_data import idx_bytes  # noqa: E402
+from datasets import idx
+from helpers_data import idx_bytes
 
 ABSURD = [0, 1, 2, 255, 2**16, 2**24 + 1, 2**31 - 1, 2**31, 2**32 - 1]          # sizes for headers
 PAGE = b'<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>Not Found</body></html>\n'

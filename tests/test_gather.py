@@ -7,7 +7,6 @@ import theano
 import theano.tensor as T
 from hypothesis import given, settings, strategies as st
 
-import fused  # noqa: F401
 from fused.gather import ParallelTake
 
 MODE = theano.compile.mode.get_default_mode()
