@@ -1,4 +1,4 @@
-"""Trials on a real local cluster: workers and drivers that are killed, trials that fail, the statistics."""
+"""Trials on a real local cluster: workers and drivers that are killed, trials that fail."""
 import csv
 import functools
 import glob
@@ -13,16 +13,14 @@ import time
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from conftest import ROOT, amount, run_script
 from helpers_data import arrays, write_folder
+import worker
+from run.settings import SettingError
 
 pytest.importorskip('distributed')
 pytestmark = pytest.mark.xdist_group('trials')      # its workers' compile folders are for one driver at a time
-sys.path.insert(0, os.path.join(ROOT, 'experiments'))
-import runs  # noqa: E402
-import summary  # noqa: E402
 
 # A sample is of a small dense net that Theano interprets: workers then have nothing to compile.
 INTERPRETED = amount('linker=py,optimizer_excluding=fused', '')
@@ -40,9 +38,9 @@ def arguments(folder, results, nepoch, *more, small=SMALL):
             'settings=data=%s %s nepoch=%d' % (folder, small, nepoch), *more]
 
 
-def driver(*arguments):
+def driver(*arguments, **settings):
     return subprocess.Popen([sys.executable, os.path.join(ROOT, 'experiments', 'trials.py'), *arguments], cwd=ROOT,
-                            env=dict(os.environ, THEANO_FLAGS=INTERPRETED),
+                            env=dict(os.environ, THEANO_FLAGS=INTERPRETED), **settings,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
 
@@ -90,9 +88,10 @@ def test_trials_and_what_is_told_of_them(folder, tmp_path, serial):
     assert run.returncode == 0, run.stderr
     rows = check_all(tmp_path, serial, 3, 2)
     log = log_of(tmp_path, 1)
-    (settings,) = re.findall(r'^# settings: (.*)$', log, re.M)
-    settings = json.loads(settings)
-    assert settings['seed'] == 1 and settings['nepoch'] == 2 and settings['eta'] == 0.5 and settings['W1dim'] == [5, 5]
+    (hyperparameters,) = re.findall(r'^# hyperparameters: (.*)$', log, re.M)
+    hyperparameters = json.loads(hyperparameters)
+    assert [hyperparameters[name] for name in ('seed', 'nepoch', 'mu', 'W1dim')] == [1, 2, 0.8, [5, 5]]
+    assert re.findall('^# settings: (.*)$', log, re.M) == [re.findall('^# settings: (.*)$', serial(1, 2), re.M)[0]]
     assert re.search(r'^# versions: python \S+, theano \S+, numpy \S+, scipy \S+$', log, re.M)
     assert re.search(r'^# machine: .+, \d+ cores, \w+$', log, re.M)
     (wall,) = re.findall(r'^# threads: 1 wall time: ([\d.]+) s$', log, re.M)
@@ -105,8 +104,8 @@ def test_trials_and_what_is_told_of_them(folder, tmp_path, serial):
         assert '%.3f ± %.3f' % (mean, sd) in place
         assert 'conv16-ds2, data=%s NL=500' % folder in place and '0.018 / 1.91' not in place     # not the article's run
     assert ' '.join('%g' % v for v in values) in text
-    assert run.stderr.startswith('# 3 trials to run\n# 0 of 3 trials done, 2 running, 0 failed, ? left\n')
-    assert '3 of 3 trials done, 0 running, 0 failed, 0:00:00 left' in run.stderr
+    assert run.stderr.startswith('# 3 trials to run\n') and run.stderr.count('\n') == 4
+    assert re.search(r'^# conv16-ds2, seed \d: test error \S+ % \(3 of 3 done, 0 failed\)$', run.stderr, re.M)
 
     before = {path: os.stat(path).st_mtime_ns for path in glob.glob(str(tmp_path / 'logs' / '*' / '*'))}
     table = run_script('results=%s' % tmp_path, script='experiments/summary.py', THEANO_FLAGS=None)
@@ -215,11 +214,9 @@ def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, ser
         import runpy, sys
         sys.path.insert(0, %r)
         import runs
-        class Settings(dict):
-            def items(self):                            # right when the driver checks them, wrong in the trials
-                self['eta'] = -0.5 if self else 0.5
-                return super().items()
-        runs.RUNS['fails'] = runs.Run(Settings(), None)
+        runs.RUNS['fails'] = runs.Run({'eta': -0.5}, None)
+        prepare = runs.prepare                          # as if it were right when the driver checks it, wrong in the trials
+        runs.prepare = lambda arguments: prepare([argument.replace('eta=-', 'eta=') for argument in arguments])
         runs.RUNS['diverges'] = runs.Run({'eta': 1e30, 'Wsigma': 1e10}, None)
         sys.argv[1:] = %r
         runpy.run_path(%r, run_name='__main__')''' % (
@@ -242,19 +239,77 @@ def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, ser
 
 
 @pytest.mark.parametrize('argument, text', [
-    ('runs=conv17-ds2', 'runs = conv17-ds2: no such run or group, did you mean conv1'),
-    ('trials=0', 'trials = 0: must be a whole number from 1 to 10000'), ('trials=ten', 'trials = ten: must be'),
-    ('seeds=3', 'seeds=3: no setting of this name, did you mean'), ('eta=0.1', 'eta=0.1: is a hyperparameter: "settings=eta=0.1"'),
-    ('seeds', 'seeds: must be name=value'), ('settings=nepoch=1 seed=3', 'settings = nepoch=1 seed=3: seed=3: cannot be the same for all'),
-    ('scheduler=nowhere', 'scheduler = nowhere: must be an address'),
+    ('runs=conv17-ds2', 'runs = conv17-ds2: no run or group of this name, did you mean conv1'),
+    ('trials=0', 'trials = 0: must be a whole number from 1 to 10000'), ('trials=ten', "trials = 'ten': must be"),
+    ('trial=3', 'trial: no setting of this name, did you mean'), ('eta=0.1', 'eta=0.1: is a hyperparameter: "settings=eta=0.1"'),
+    ('trials', 'trials: must be name=value'), ('settings=nepoch=1 seed=3', 'seed=3: cannot be the same for all'),
+    ('scheduler=nowhere', "scheduler = 'nowhere': must be an address"), ('keep=all', "keep = 'all': must be one of"),
+    ('script=/no/such.py', "script = '/no/such.py': must be a script"), ('results=', "results = '': must be a folder"),
+    ('results=' + os.path.join(ROOT, 'README.md'), 'README.md: cannot be made: File exists'),
+    ('results=/proc/x/y', 'results = /proc/x/y: cannot be made: '),
+])
+def test_wrong_settings_are_one_line(tmp_path, monkeypatch, argument, text):
+    import trials as driver_s
+    monkeypatch.setattr(driver_s, 'described', lambda *_: None)
+    with pytest.raises(SettingError) as error:
+        driver_s.main(['results=%s' % tmp_path, 'trials=1', argument])
+    assert text in str(error.value).replace('trial=3', 'trial') and '\n' not in str(error.value)
+    assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize('argument, text', [
     ('settings=eta=-1', 'eta = -1: must be a finite number above 0'),
     ('settings=W1dim=(40,40)', 'layer 1: Wrow = 40 exceeds Xrow = 28'),
 ])
-def test_wrong_settings_fail_before_anything_is_sent_out(tmp_path, argument, text):
-    begun = time.time()
+def test_wrong_hyperparameters_fail_before_anything_is_sent_out(tmp_path, argument, text):
     run = trials('results=%s' % tmp_path, 'trials=1', argument)
     assert run.returncode == 2 and text in run.stderr and run.stderr.count('\n') == 1, run.stderr
-    assert not os.path.exists(str(tmp_path / 'logs')) and time.time() - begun < 20
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_script_of_one_s_own_and_kept_nets(tmp_path):
+    mine = tmp_path / 'mine.py'
+    mine.write_text("""if True:
+        import sys
+        given = dict(argument.split('=') for argument in sys.argv[1:])
+        print('### mine\\n### training: NL = 5 NV = 5 K = 2 batchsize = 5\\n1 0.5 1.0 2.0')
+        print('# NT = 100\\n1 0.5 1.0 2.0 %s.0' % given['seed'])
+        open(given['save'], 'w').write('a net from seed ' + given['seed'])""")
+    run = trials('script=%s' % mine, 'trials=2', 'results=%s' % tmp_path, 'keep=nets', 'workers=1')
+    assert run.returncode == 0, run.stderr
+    assert 'mine  2      1.000 ± 0.000  2.000 ± 0.000  0.500 ± 0.707' in run.stdout
+    assert [(tmp_path / 'nets' / 'mine' / ('seed-%d.npz' % seed)).read_text() for seed in (0, 1)] == [
+        'a net from seed 0', 'a net from seed 1']
+    (tmp_path / 'nets' / 'mine' / 'seed-1.npz').unlink()
+    again = trials('script=%s' % mine, 'trials=2', 'results=%s' % tmp_path, 'keep=nets', 'workers=1')
+    assert again.returncode == 0 and '# 1 trials to run' in again.stderr                  # that has no net
+    mine.write_text('print("no log")')
+    run = trials('script=%s' % mine, 'trials=3', 'results=%s' % tmp_path)
+    assert run.returncode == 2 and 'is of other settings: script = ' in run.stderr
+    run = trials('script=%s' % mine, 'trials=1', 'results=%s' % (tmp_path / 'other'))
+    assert run.returncode == 1 and '# mine, seed 0: its log: not a log: ' in run.stderr and 'Traceback' not in run.stderr
+
+
+def test_a_restart_compiles_nothing_and_takes_the_same_folder(folder, tmp_path):
+    """Each driver starts workers of its own, with ports of their own; the cache has folders that are numbered."""
+    cache = tmp_path / 'cache'
+    for trials_so_far in (1, 2):
+        run = run_script(*arguments(folder, tmp_path / 'results', 1, 'trials=%d' % trials_so_far, 'workers=1'),
+                         script='experiments/trials.py', timeout=900, THEANO_FLAGS=INTERPRETED, XDG_CACHE_HOME=str(cache))
+        assert run.returncode == 0, run.stderr
+        (machine,) = (cache / 'mnist-trials').iterdir()
+        assert sorted(path.name for path in machine.iterdir()) == ['0', '0.lock']
+        (compiled,) = (machine / '0').glob('compiled-*')
+        first = locals().get('first', compiled.stat().st_mtime_ns)
+        assert compiled.stat().st_mtime_ns == first
+
+
+def test_each_trial_has_a_compile_folder_to_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    with worker.compile_folder() as first, worker.compile_folder() as second:
+        assert [os.path.basename(path) for path in (first, second)] == ['0', '1']
+    with worker.compile_folder() as third:
+        assert third == first
 
 
 def test_a_cluster_of_one_s_own_that_compiles(folder, tmp_path, serial):
@@ -268,56 +323,28 @@ def test_a_cluster_of_one_s_own_that_compiles(folder, tmp_path, serial):
 
 def test_a_scheduler_that_is_not_there_is_one_line(folder, tmp_path):
     run = trials(*arguments(folder, tmp_path, 2, 'trials=1', 'scheduler=tcp://127.0.0.1:1'))
-    assert run.returncode == 1 and 'Traceback' not in run.stderr
+    assert run.returncode == 2 and 'Traceback' not in run.stderr
     assert re.fullmatch(r'scheduler = tcp://127.0.0.1:1: .*\n', run.stderr)
 
 
 @pytest.mark.parametrize('number, status, word', [(signal.SIGINT, 130, 'Ctrl-C'), (signal.SIGTERM, 143, 'SIGTERM')])
 def test_two_drivers_with_one_folder_and_a_signal(folder, tmp_path, number, status, word):
-    first = driver(*arguments(folder, tmp_path, 100000, 'trials=2'))
-    until = time.time() + 60
-    while not os.path.exists(str(tmp_path / 'trials.lock')) and time.time() < until:
-        time.sleep(0.1)
+    """The signal is for the whole process group, as a terminal sends Ctrl-C: not a word from Dask's processes."""
+    first = driver(*arguments(folder, tmp_path, 100000, 'trials=2'), start_new_session=True)
+    wait_for_trials(first, 1)
     second = trials(*arguments(folder, tmp_path, 100000, 'trials=2'))
-    first.send_signal(number)
+    (os.killpg if number == signal.SIGINT else os.kill)(first.pid, number)
     out, err = first.communicate(timeout=60)
     assert second.returncode == 1 and second.stderr == '%s: another run is using it\n' % (tmp_path / 'trials')
-    assert first.returncode == status and 'stopped by %s; the same command goes on' % word in err
-    assert 'Traceback' not in err and 'Warning' not in err
+    assert first.returncode == status and out == ''
+    assert err == '# 2 trials to run\nstopped by %s; the same command resumes\n' % word
 
 
-# ---- statistics
-
-def test_statistics_against_scipy_and_by_hand():
-    values = [1.83, 1.7, 1.95, 1.88, 1.64]
-    mean, sd, (low, high) = summary.statistics(values)
-    assert mean == pytest.approx(1.8) and sd == pytest.approx(0.12787, abs=1e-5)        # squares sum to 0.0654
-    interval = scipy.stats.t.interval(0.95, 4, loc=np.mean(values), scale=scipy.stats.sem(values))
-    assert (low, high) == pytest.approx(interval)
-    assert high - mean == pytest.approx(2.776 * 0.12787 / 5**0.5, abs=1e-3)             # 2.776: Student's t, 4 degrees
-
-
-@pytest.mark.parametrize('argument, text', [('results=/nowhere', '/nowhere/logs'), ('/nowhere', 'usage: '), ('--help', 'usage: ')])
-def test_a_summary_of_nothing_is_one_line(argument, text):
-    run = run_script(argument, script='experiments/summary.py')
-    assert run.returncode == 2 and text in run.stderr and run.stderr.count('\n') == 1 and run.stdout == ''
-
-
-@pytest.mark.parametrize('article, words', [
-    (1.79, 'article within 2 sd'), (1.5, 'article is lower by 2.3 sd'), (1.9, 'ours is lower, article within 2 sd'),
-    (3., 'ours is lower'),
-])
-def test_verdict(article, words):
-    assert summary.verdict(article, [1.83, 1.7, 1.95, 1.88, 1.64]) == words
-
-
-@pytest.mark.parametrize('values', [[1.5], [1.5, 1.5]])
-def test_verdict_where_nothing_varies(values):
-    assert [summary.verdict(article, values) for article in (1.4, 1.5, 1.6)] == ['article is lower', 'the same', 'ours is lower']
-
-
-def test_the_article_s_runs_are_those_of_its_table():
-    """Names, sizes and figures as the article printed them; see its log headers."""
-    assert list(runs.ARTICLE)[0] == 'conv16-ds2' and len(runs.ARTICLE) == 8
-    assert sum(run.article.wall or 0 for run in runs.ARTICLE.values()) == 7 * 3600 + 57 * 60 + 8
-    assert [run.article.test for run in runs.ARTICLE.values()] == [1.81, 1.64, 1.64, 1.38, 1.42, 1.93, 1.28, 0.78]
+def test_ctrl_c_while_the_cluster_starts_is_one_line(tmp_path):
+    run = driver('script=' + __file__, 'trials=1', 'results=%s' % tmp_path, start_new_session=True)
+    until = time.time() + 60
+    while not any('spawn_main' in words for words in descendants(run.pid).values()) and time.time() < until:
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=120)
+    assert (run.returncode, out, err) == (130, '', 'stopped by Ctrl-C; the same command resumes\n')

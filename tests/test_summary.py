@@ -1,0 +1,37 @@
+"""The statistics of the tables, by hand and against SciPy."""
+import numpy as np
+import pytest
+import scipy.stats
+
+from conftest import run_script
+import summary
+
+
+def test_statistics_against_scipy_and_by_hand():
+    values = [1.83, 1.7, 1.95, 1.88, 1.64]
+    mean, sd, (low, high) = summary.statistics(values)
+    assert mean == pytest.approx(1.8) and sd == pytest.approx(0.12787, abs=1e-5)        # squares sum to 0.0654
+    interval = scipy.stats.t.interval(0.95, 4, loc=np.mean(values), scale=scipy.stats.sem(values))
+    assert (low, high) == pytest.approx(interval)
+    assert high - mean == pytest.approx(2.776 * 0.12787 / 5**0.5, abs=1e-3)             # 2.776: Student's t, 4 degrees
+
+
+@pytest.mark.parametrize('argument, text', [
+    ('results=/nowhere', "results = '/nowhere': must be a folder"), ('/nowhere', '/nowhere: must be name=value'),
+    ('results=tests', 'tests/logs: No such file or directory')])
+def test_a_summary_of_nothing_is_one_line(argument, text):
+    run = run_script(argument, script='experiments/summary.py')
+    assert run.returncode == 2 and text in run.stderr and run.stderr.count('\n') == 1 and run.stdout == ''
+
+
+@pytest.mark.parametrize('article, words', [
+    (1.79, 'article within 2 sd'), (1.5, 'article is lower by 2.3 sd'), (1.9, 'ours is lower, article within 2 sd'),
+    (3., 'ours is lower'),
+])
+def test_verdict(article, words):
+    assert summary.verdict(article, [1.83, 1.7, 1.95, 1.88, 1.64]) == words
+
+
+@pytest.mark.parametrize('values', [[1.5], [1.5, 1.5]])
+def test_verdict_where_nothing_varies(values):
+    assert [summary.verdict(article, values) for article in (1.4, 1.5, 1.6)] == ['article is lower', 'the same', 'ours is lower']
