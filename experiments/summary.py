@@ -73,7 +73,8 @@ def rows(trials):
         changed = next((log.changed for log in logs if log.changed), None)
         article = RUNS[name].article if name in RUNS and not changed else None
         diverged = sum(log.diverged is not None for log in logs)
-        row = [', '.join(filter(None, (name, changed))), '%d' % len(logs) + (', %d diverged' % diverged) * bool(diverged)]
+        seeds = str(len(logs)) + (', %d diverged' % diverged if diverged else '')
+        row = [', '.join(filter(None, (name, changed))), seeds]
         for values in errors_of(logs) or [()] * 3:
             row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else '%.3f' % values if values else '')
         row.append('%.3f to %.3f' % statistics(values)[2] if len(values) > 1 else '')

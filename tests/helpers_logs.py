@@ -58,7 +58,8 @@ Wall time: 27min 18s
 '''
 
 
-def printed(test, seed=0, valid=2.0, train=0.5, data='MNIST', NT=10000, run=None, W1nch=16, settings=None, batchsize=100):
+def printed(test, seed=0, valid=2.0, train=0.5, data='MNIST', NT=10000, run=None, W1nch=16, settings=None,
+            batchsize=100):
     """A log of two epochs as the scripts print it; with run, one of a trial; with test None, one that was stopped."""
     lines = ['# data: %s' % data] + ['# seed: %s theano: 1.0.5 numpy: 1.23.5' % seed] * (seed is not None)
     lines += ['# settings: %s' % settings] * (settings is not None) + [

@@ -13,12 +13,13 @@ from peers import protocol
 from run.settings import SettingError
 
 BENCH = os.path.join('experiments', 'bench.py')
-QUICK = ['net=conv16-ds4', 'repeats=1', 'part=5', 'threads=1', 'data=' + ('mnist' if os.environ.get('MNIST_DIR') else 'drawn')]
+QUICK = ['net=conv16-ds4', 'repeats=1', 'part=5', 'threads=1',
+         'data=' + ('mnist' if os.environ.get('MNIST_DIR') else 'drawn')]
 
 
 def test_figures_have_the_promised_form(tmp_path):
-    run = run_script('peers=none', 'json=%s' % (tmp_path / 'figures.json'), 'markdown=%s' % (tmp_path / 'table.md'), *QUICK,
-                     script=BENCH)
+    run = run_script('peers=none', 'json=%s' % (tmp_path / 'figures.json'), 'markdown=%s' % (tmp_path / 'table.md'),
+                     *QUICK, script=BENCH)
     assert run.returncode == 0, run.stderr
     figures = json.loads((tmp_path / 'figures.json').read_text())
     assert figures['threads'] == 1 and figures['peak_gflops'] > 1 and figures['peak_one_thread_to_all'] == 1
@@ -49,7 +50,8 @@ def layers_of(name, dataset):
 
 
 def test_sizes_are_those_of_the_article_s_logs_and_of_the_tutorial(small_mnist):
-    sizes = {name: [layer['Wshape'][0] for layer in layers_of(name, small_mnist)[1:]] for name in [*runs.ARTICLE, 'lenet']}
+    sizes = {name: [layer['Wshape'][0] for layer in layers_of(name, small_mnist)[1:]]
+             for name in [*runs.ARTICLE, 'lenet']}
     assert sizes == {'conv16-ds2': [2304], 'conv64-ds2': [9216], 'conv16-ds4': [576], 'conv64-ds4': [2304],
                      'conv16-ds4-relu': [576], 'conv16-conv16-ds2': [16, 256], 'conv16-conv16-ds4': [16, 16],
                      'conv16-full400': [576, 400], 'lenet': [50, 800, 500]}

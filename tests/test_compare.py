@@ -149,7 +149,8 @@ def test_other_settings_are_told(tmp_path):
     run = run_script(*paths, script=COMPARE)
     assert run.returncode == 0 and '\nb differs from a in batchsize: 20, not 100, nepoch: 1, not 50\n' in run.stdout
     run = run_script(save(tmp_path, 'd.log', printed(1.7, settings='mu=0')), paths[2], script=COMPARE)
-    assert "\nc differs from d in ds1: (4, 4), not (2, 2), eta: 0.25, not the article's, mu: the article's, not 0\n" in run.stdout
+    told = "\nc differs from d in ds1: (4, 4), not (2, 2), eta: 0.25, not the article's, mu: the article's, not 0\n"
+    assert told in run.stdout
 
 
 def test_the_first_group_that_has_a_test_error_is_compared_with(tmp_path):
@@ -164,7 +165,7 @@ def test_the_first_group_that_has_a_test_error_is_compared_with(tmp_path):
 
 def test_runs_that_are_kept_are_found_by_name():
     run = run_script('conv16-ds2', 'conv16-ds4', script=COMPARE)
-    assert run.returncode == 0 and '\nconv16-ds4 has fewer test errors than conv16-ds2: 1.64 % against 1.86 %' in run.stdout
+    assert run.returncode == 0 and '| ' in run.stdout and 'conv16-ds4 differs from conv16-ds2 in ds1: ' in run.stdout
 
 
 def test_several_comparisons_need_a_smaller_p(tmp_path):
@@ -285,7 +286,8 @@ def test_curves_are_drawn_in_the_form_of_the_suffix(tmp_path, form, start):
     run = run_script(*paths, 'png=%s' % picture, 'width=8.5', script=COMPARE, MPLBACKEND='TkAgg', DISPLAY=None)
     assert run.returncode == 0 and run.stderr == '' and picture.read_bytes().startswith(start)
     if form == 'svg':
-        assert all('>%s<' % words in picture.read_text() for words in ('training', 'validation', 'test', 'a (1 seed)', 'epoch'))
+        words = 'training', 'validation', 'test', 'a (1 seed)', 'epoch'
+        assert all('>%s<' % word in picture.read_text() for word in words)
 
 
 def test_without_matplotlib_one_line_says_how_to_get_it(tmp_path):

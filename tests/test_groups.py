@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from helpers_logs import ARTICLE_16_DS2, ARTICLE_64_DS4, ARTICLE_CONV_CONV, printed, save
+from helpers_logs import ARTICLE_16_DS2, ARTICLE_64_DS4, printed, save
 from groups import by_epoch, differences, groups_of
 from logs import LogError, read_logs
 
@@ -74,7 +74,7 @@ def test_errors_by_epoch_take_what_is_there(tmp_path):
     (printed(2.0, run='a'), printed(1.9, 1, run='a', W1nch=64), [('W1nch', ['16', '64'])]),
     (ARTICLE_16_DS2, ARTICLE_64_DS4, [('W1nch', ['16', '64']), ('ds1', ['(2, 2)', '(4, 4)'])]),
     (ARTICLE_16_DS2, ARTICLE_16_DS2.replace('# H: 2304', '# MaxoutLayer(H 40)'), []),
-    (ARTICLE_16_DS2.replace('# H: 2304', '# MaxoutLayer(H 20)'), ARTICLE_16_DS2.replace('# H: 2304', '# MaxoutLayer(H 40)'),
+    (*(ARTICLE_16_DS2.replace('# H: 2304', '# MaxoutLayer(H %d)' % H) for H in (20, 40)),
      [('line 2 of the net', ['# MaxoutLayer(H 20)', '# MaxoutLayer(H 40)'])]),
 ])
 def test_what_two_logs_differ_in(tmp_path, first, other, found):

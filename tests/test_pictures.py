@@ -61,8 +61,10 @@ def given(**settings):
 
 @pytest.mark.parametrize('arguments, words', [
     ([], "'': no picture of this name; known are curves, costs"), (['curve'], 'did you mean curves?'),
-    (['filters', 'nett=x'], 'nett: no setting of this name, did you mean net?'), (['times', 'digit=1'], 'no setting'),
-    (['maps', '3'], '3: must be name=value'), (['maps', 'digit=-1'], 'digit = -1: must be a whole number of at least 0'),
+    (['filters', 'nett=x'], 'nett=x: no setting of this name, did you mean net?'),
+    (['times', 'digit=1'], 'digit=1: no setting'),
+    (['maps', '3'], '3: must be name=value'),
+    (['maps', 'digit=-1'], 'digit = -1: must be a whole number of at least 0'),
     (['maps', 'net=/no/such.npz'], "net = '/no/such.npz': must be a file"),
     (['curves', 'results=/no/such'], "results = '/no/such': must be a folder"),
     (['curves', 'png=/no/such/x.png'], "png = '/no/such/x.png': must be"),
@@ -71,7 +73,7 @@ def test_wrong_arguments_are_one_line_before_matplotlib_is_loaded(monkeypatch, a
     monkeypatch.setattr(drawing, 'load_matplotlib', lambda: pytest.fail('too late'))
     with pytest.raises(SettingError) as error:
         pictures.main(arguments)
-    assert words in str(error.value).replace('nett=x', 'nett')
+    assert words in str(error.value)
 
 
 def test_help_tells_the_pictures_and_their_settings():
@@ -123,7 +125,8 @@ def test_pictures_of_runs_have_the_form_of_their_suffix(results, capsys, name, f
 
 
 @pytest.mark.parametrize('runs, words', [
-    ('conv16-d2', 'did you mean conv16-ds2?'), ('conv64-ds4,', 'runs = : no run or group'), ('others', 'none of them is in')])
+    ('conv16-d2', 'did you mean conv16-ds2?'), ('conv64-ds4,', 'runs = : no run or group'),
+    ('others', 'none of them is in')])
 def test_a_run_that_is_not_there_is_one_line(results, runs, words):
     with pytest.raises(SettingError, match=words.replace('?', r'\?')):
         pictures.chosen(given(results=str(results), runs=runs))
@@ -137,7 +140,7 @@ def test_a_net_or_digit_that_does_not_fit_is_one_line(folder, nets, tmp_path):
     broken = tmp_path / 'broken.npz'
     broken.write_bytes(b'PK')
     for draw, settings, error, words in [
-            (pictures.maps, dict(data=other), SettingError, r'\(Xnch, Xrow, Xcol\) are \(3, 12, 10\), the net takes \(1, 12, 10\)'),
+            (pictures.maps, dict(data=other), SettingError, r'are \(3, 12, 10\), the net takes \(1, 12, 10\)'),
             (pictures.maps, dict(data=folder, digit=150), SettingError, 'digit = 150: must be from 0 to 149'),
             (pictures.filters, dict(layer=3), SettingError, 'layer = 3: must be from 1 to 2'),
             (pictures.mistakes, dict(data=folder, net=str(broken)), FileError, 'broken.npz: not a saved net')]:
@@ -200,7 +203,8 @@ def test_mistakes_and_confusion_are_what_the_log_counts(folder, nets, hidden):
     assert title(figure).startswith('%d of 150 test examples' % round(wrong))
     assert len(pictures_on(figure)) == min(round(wrong), 100)
     assert all(above[0] == str(int(below) % 3) != above[2] for _, above, below in pictures_on(figure))
-    assert title(pictures.confusion(given(data=folder, net=path))).startswith('%d errors in 150 examples' % round(wrong))
+    figure = pictures.confusion(given(data=folder, net=path))
+    assert title(figure).startswith('%d errors in 150 examples' % round(wrong))
 
 
 def test_confusion_of_a_folder_of_nets_is_their_sum(folder, nets):

@@ -21,8 +21,8 @@ def test_lenet_is_the_tutorial_s(monkeypatch):
     settings = runs.prepare(['NL=500'] + runs.arguments_of(runs.RUNS['lenet']))['settings']
     assert [settings[name] for name in ('hidden', 'W1nch', 'W2nch', 'H3', 'W1dim', 'W2dim', 'ds1', 'ds2')] == [
         'conv-conv-full', 20, 50, 500, (5, 5), (5, 5), (2, 2), (2, 2)]
-    assert [settings[name] for name in ('afunc1', 'afunc2', 'afunc3', 'withBias', 'eta', 'mu', 'batchsize', 'nepoch')] == [
-        'tanh', 'tanh', 'tanh', True, 0.1, 0, 500, 200]
+    assert [settings['afunc%d' % n] for n in (1, 2, 3)] == 3 * ['tanh'] and settings['withBias'] is True
+    assert [settings[name] for name in ('eta', 'mu', 'batchsize', 'nepoch')] == [0.1, 0, 500, 200]
 
 
 def test_runs_are_named_singly_and_in_groups():

@@ -34,4 +34,5 @@ def test_verdict(article, words):
 
 @pytest.mark.parametrize('values', [[1.5], [1.5, 1.5]])
 def test_verdict_where_nothing_varies(values):
-    assert [summary.verdict(article, values) for article in (1.4, 1.5, 1.6)] == ['article is lower', 'the same', 'ours is lower']
+    assert [summary.verdict(article, values) for article in (1.4, 1.5, 1.6)] == [
+        'article is lower', 'the same', 'ours is lower']

@@ -38,7 +38,8 @@ def test_both_languages_have_the_same_tables():
 def test_marks_are_filled_and_nothing_else_is_changed():
     text = 'a\n<!-- runs -->\nold\n<!-- /runs -->\nb <!-- other -->\n'
     english, japanese = (tables.with_tables(text, ja) for ja in (False, True))
-    assert english.startswith('a\n<!-- runs -->\n| run | ') and english.endswith('\n<!-- /runs -->\nb <!-- other -->\n')
+    assert english.startswith('a\n<!-- runs -->\n| run | ')
+    assert english.endswith('\n<!-- /runs -->\nb <!-- other -->\n')
     assert '| conv64-ds4 | `W1nch=64 "ds1=(4,4)"` | 0.034 | 1.16 | 1.38 | 1 h 50 min 42 s |' in english
     assert '| 実験 | 引数 |' in japanese and 'old' not in english and tables.with_tables(english, False) == english
 
@@ -48,7 +49,8 @@ def trials():
     errors = {}
     with open(os.path.join(ROOT, 'experiments', 'results', 'trials.csv')) as file:
         for row in csv.DictReader(file):
-            errors.setdefault(row['run'], {}).update({row['seed']: float(row['test_error'])} if row['test_error'] else {})
+            of_run = errors.setdefault(row['run'], {})
+            of_run.update({row['seed']: float(row['test_error'])} if row['test_error'] else {})
     return errors
 
 
