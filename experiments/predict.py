@@ -5,21 +5,21 @@
 
 A picture of any size holds one digit, dark on light or light on dark. PGM is read as it is, PNG and others with Pillow.
 """
-import os
 import re
 import sys
 
+import paths
 import numpy as np
 from scipy import ndimage
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from run.settings import stop  # noqa: E402
+from run import script, settings
 
 PIXELS = 10**8                      # in a picture, at most
 
 
 class PictureError(Exception):
     """A picture that cannot be read or shows nothing: one line that names it."""
+    status = 2
 
 
 def read_picture(path):
@@ -98,38 +98,28 @@ def averages(new, old):
 
 
 def main(arguments):
-    if len(arguments) < 2:
-        stop('usage: python experiments/predict.py NET.npz PICTURE...')
-    from theano_setup import theano
+    saved_net, *files = settings.parse(__doc__, {}, {}, arguments, positional=2)['positional']
+    from theano_setup import theano                     # slow: after the arguments are checked
     import theano.tensor as T
-    from run import saving
-    try:
-        saved = saving.load_net(arguments[0])
-    except saving.SavingError as error:
-        stop(error)
+    from run import saved_nets
+    saved = saved_nets.load_net(saved_net)
     Xnch, Xrow, Xcol = saved.mean.shape
     if Xnch != 1:
-        stop('%s: takes images of %d channels: must be 1' % (arguments[0], Xnch))
-    try:
-        pictures = [(path, read_picture(path)) for path in arguments[1:]]
-        images = []
-        for path, picture in pictures:
-            try:
-                images.append(like_mnist(picture, Xrow, Xcol))
-            except ValueError as error:
-                raise PictureError('%s: %s' % (path, error))
-    except PictureError as error:
-        stop(error)
+        raise PictureError('%s: takes images of %d channels: must be 1' % (saved_net, Xnch))
+    images = []
+    for path in files:
+        try:
+            images.append(like_mnist(read_picture(path), Xrow, Xcol))
+        except ValueError as error:
+            raise PictureError('%s: %s' % (path, error))
     X = T.tensor4()
     output = theano.function([X], saved.net.output(X))
-    for (path, _), p in zip(pictures, output((np.array(images)[:, np.newaxis] - saved.mean).astype(theano.config.floatX))):
+    for path, p in zip(files, output((np.array(images)[:, np.newaxis] - saved.mean).astype(theano.config.floatX))):
         print('%s: %s' % (path, ', '.join('%d (%.1f %%)' % (k, 100 * p[k]) for k in np.argsort(-p)[:3])))
     if 'not MNIST' in saved.source:
         print('# the net was trained on %s' % saved.source)
 
 
 if __name__ == '__main__':
-    try:
+    with script.ending():
         main(sys.argv[1:])
-    except KeyboardInterrupt:
-        stop('stopped by Ctrl-C', 130)

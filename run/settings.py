@@ -124,7 +124,7 @@ def nearest(name, known, kind='setting'):
 def help_text(doc, defaults, rules):
     if not rules:
         return doc.strip()
-    width = max(len(typed(name, defaults[name])) for name in rules)
+    width = max([len(typed(name, defaults[name])) for name in rules], default=0)
     return '\n'.join([doc.strip(), '', 'Settings, with their defaults:', ''] + [
         '    %s  %s' % (typed(name, defaults[name]).ljust(width), what) for name, (_, what) in rules.items()])
 

@@ -61,7 +61,7 @@ def test_digits_have_their_topology(digits):
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process_with_other_threads():
-    code = ('import hashlib, drawn_digits; images, labels = drawn_digits.draw_digits(2000, 3); '
+    code = ('import hashlib, datasets.drawn_digits as drawn; images, labels = drawn.draw_digits(2000, 3); '
             'print(hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest())')
     images, labels = draw_digits(2000, 3)
     expected = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()

@@ -1,15 +1,10 @@
 """Digits in pictures of one's own, against the images they were made of."""
-import os
-import sys
-
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from conftest import ROOT, run_script
-
-sys.path.insert(0, os.path.join(ROOT, 'experiments'))
-import predict  # noqa: E402
+import predict
+from conftest import run_script
 
 
 def pgm(picture, plain=False, most=255):
@@ -114,10 +109,12 @@ def test_png(net, tmp_path):
 
 
 @pytest.mark.xdist_group('drawn')
-@pytest.mark.parametrize('arguments, text', [
-    ([], 'usage: '), (['{net}'], 'usage: '), (['/nowhere.npz', 'a.pgm'], '/nowhere.npz: cannot be read: No such file'),
-    (['{net}', '/nowhere.pgm'], '/nowhere.pgm: No such file'), (['{net}', '{net}'], 'net.npz: cannot identify image file'),
+@pytest.mark.parametrize('arguments, status, text', [
+    ([], 2, '0 arguments: must be at least 2'), (['{net}'], 2, '1 arguments: must be at least 2'),
+    (['/nowhere.npz', 'a.pgm'], 1, '/nowhere.npz: cannot be read: No such file'),
+    (['{net}', '/nowhere.pgm'], 2, '/nowhere.pgm: No such file'),
+    (['{net}', '{net}'], 2, 'net.npz: cannot identify image file'),
 ])
-def test_mistakes_are_one_line_and_status_2(net, arguments, text):
+def test_mistakes_are_one_line_and_a_status(net, arguments, status, text):
     run = run_script(*[a.format(net=net) for a in arguments], script='experiments/predict.py')
-    assert run.returncode == 2 and text in run.stderr and run.stderr.count('\n') == 1, run.stderr
+    assert run.returncode == status and text in run.stderr and run.stderr.count('\n') == 1, run.stderr
