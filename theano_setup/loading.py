@@ -18,7 +18,7 @@ def patches():
     if sys.version_info >= (3, 11):
         names += ['patches.scan_in_python']
     names += ['patches.light_import', 'patches.compile_lock', 'patches.full_disk', 'patches.compiled_code',
-              'patches.compiler_trials']
+              'patches.compiler_trials', 'patches.same_digits']
     if sys.platform == 'linux':
         names += ['patches.precompiled_headers']
     return [importlib.import_module('theano_setup.' + name) for name in names]

@@ -46,8 +46,12 @@ ALWAYS_INLINE void tile(const Product *p, const int rows, const int wide, len m,
             if (p->cn == 1 && left >= VL)
                 *(loose *)c = p->beta == 0 ? scaled : p->beta * *(loose *)c + scaled;
             else
+{
+                real s[VL];
+                memcpy(s, &scaled, sizeof s);
                 for (len j = 0; j < MIN(left, VL); j++)
-                    c[j * p->cn] = p->beta == 0 ? scaled[j] : p->beta * c[j * p->cn] + scaled[j];
+                    c[j * p->cn] = p->beta == 0 ? s[j] : p->beta * c[j * p->cn] + s[j];
+            }
         }
 }
 

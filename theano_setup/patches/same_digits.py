@@ -1,0 +1,28 @@
+"""What Theano compiles gives the same digits on every processor.
+
+Symptom: the same seed prints another log on a processor with wider vectors, or with another C library.
+Cause: exp, log and tanh are the C library's, which differ in the last place; the compiler fuses a product with one sum or
+another, as the processor and the loop have it. Here functions.h brings functions of our own, and products are fused
+nowhere but in the Ops of this project, which say where.
+For: Theano 1.0.5.
+"""
+import hashlib
+import os
+
+HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'functions.h')
+
+
+def after_import(theano):
+    from theano.gof.cc import CLinker
+    headers_of, arguments_of = CLinker.headers, CLinker.compile_args
+    with open(HEADER, 'rb') as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+
+    def headers(self):
+        return headers_of(self) + ['"%s"' % HEADER]                 # the last one
+
+    def compile_args(self):
+        # An Op's own options come later, and win. The digest makes modules of another functions.h other modules.
+        return ['-ffp-contract=off', '-DFUNCTIONS=0x' + digest[:16]] + arguments_of(self)
+
+    CLinker.headers, CLinker.compile_args = headers, compile_args
