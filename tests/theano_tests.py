@@ -56,6 +56,6 @@ class SetupOfNose:
 
 if __name__ == '__main__':
     stand_ins()
-    import fused  # noqa: F401
+    import fused
     import pytest
     sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *sys.argv[1:]], plugins=[SetupOfNose()]))
