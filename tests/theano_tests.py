@@ -58,4 +58,6 @@ if __name__ == '__main__':
     stand_ins()
     import fused
     import pytest
-    sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *sys.argv[1:]], plugins=[SetupOfNose()]))
+    from theano_setup import theano
+    root = os.path.dirname(theano.__path__[0])
+    sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '--rootdir', root, *sys.argv[1:]], plugins=[SetupOfNose()]))
