@@ -401,3 +401,18 @@ def test_types_of_constants(floatX):
         assert [str(T.constant(x).dtype) for x in (0.1, 0.5)] == [floatX, 'float32']        # 0.5 loses nothing in single
         assert str((T.bvector() + 300).dtype) == 'int16'
         assert theano._asarray(300, 'int8') == 44
+
+
+def test_c_code_that_newer_numpys_would_not_compile():
+    """No axis, sizes of elements, complex numbers, rows named twice: against NumPy."""
+    X, Z, index = T.dmatrix(), T.zmatrix(), T.lvector()
+    f = theano.function([X, Z, index], [
+        T.cumsum(X), T.cumsum(X, axis=1), T.argmax(X), X.dimshuffle(1, 'x', 0), Z * Z + 1,
+        T.inc_subtensor(X[index], 1.), T.set_subtensor(X[index], 1.)])
+    x, z, i = np.arange(6.).reshape(2, 3), np.array([[1 + 2j, 3 - 1j]]), np.array([1, 1])
+    increased, replaced = x.copy(), x.copy()
+    np.add.at(increased, i, 1)
+    replaced[i] = 1
+    expected = [x.cumsum(), x.cumsum(axis=1), x.argmax(), x.T[:, None], z * z + 1, increased, replaced]
+    for found, wanted in zip(f(x, z, i), expected):
+        np.testing.assert_array_equal(found, wanted)
