@@ -107,13 +107,13 @@ def test_a_compile_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / 'file').write_text('')
     for path, words in (('/proc/theano', 'No such file'), (str(tmp_path / 'file'), 'File exists|Not a directory'),
                         (str(tmp_path / 'file' / 'x'), 'Not a directory')):
-        one_line(set_up(THEANO_FLAGS='base_compiledir=' + path), '^cannot write to %s, where Theano keeps .*: (%s)' % (path, words))
+        one_line(set_up(THEANO_FLAGS='base_compiledir=' + path), r'^cannot write to %s, where Theano keeps .* \((%s).*\): for another' % (path, words))
 
 
 def test_homes_that_are_not_there(tmp_path):
     assert set_up(HOME=None).returncode == 0                                   # the system knows it
     one_line(set_up(HOME='/proc/nowhere'), '^cannot write to /proc/nowhere/.theano')
-    one_line(set_up(HOME='/dev/null'), '^cannot write to /dev/null/.theano, where .*: Not a directory')
+    one_line(set_up(HOME='/dev/null'), r'^cannot write to /dev/null/.theano, where .* \(Not a directory')
     one_line(set_up('os.path.expanduser = lambda path: path; ', HOME=None), '^no home folder, which Theano needs: set HOME$')
 
 
@@ -142,7 +142,7 @@ def test_a_read_only_checkout_runs_and_a_read_only_home_is_one_line(folder, log,
     run = subprocess.run([sys.executable, 'mnist_convnet.py', 'data=' + folder] + SMALL, cwd=str(project),
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert log_of(run) == log
-    one_line(set_up(HOME=str(project)), '^cannot write to .*/project/.theano, .*: Read-only file system:')
+    one_line(set_up(HOME=str(project)), r'^cannot write to .*/project/.theano, .* \(Read-only file system\): for')
 
 
 @pytest.mark.parametrize('kilobytes', [512] + amount([], [1100, 1300, 1500, 1900]))

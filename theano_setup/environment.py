@@ -113,7 +113,7 @@ def compile_folder():
             file.write(bytes(1 << 20))            # about what an Op takes
             file.flush()
     except OSError as error:
-        return Problem('cannot write to %s, where Theano keeps compiled code: %s' % (folder, error.strerror),
+        return Problem('cannot write to %s, where Theano keeps compiled code (%s)' % (folder, error.strerror),
                        'for another folder, set THEANO_FLAGS=base_compiledir=FOLDER')
 
 
