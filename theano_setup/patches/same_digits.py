@@ -1,8 +1,8 @@
 """What Theano compiles gives the same digits on every processor.
 
 Symptom: the same seed prints another log on a processor with wider vectors, or with another C library.
-Cause: exp, log and tanh are the C library's, which differ in the last place; the compiler fuses a product with one sum or
-another, as the processor and the loop have it. Here functions.h brings functions of our own, and products are fused
+Cause: exp, log and tanh are the C library's, which differ in the last place; the compiler fuses a product with one sum
+or another, as the processor and the loop have it. Here functions.h brings functions of our own, and products are fused
 nowhere but in the Ops of this project, which say where.
 For: Theano 1.0.5.
 """
