@@ -51,15 +51,6 @@ typedef integer ivec __attribute__((vector_size(VBYTES)));
 /* As vec, but anywhere in memory. */
 typedef real loose __attribute__((vector_size(VBYTES), aligned(REAL_BYTES), may_alias));
 
-/* Keeps a vector's value from being fused with what comes after. */
-#if defined(__x86_64__)
-#define ROUNDED(v) __asm__ ("" : "+v"(v))
-#elif defined(__aarch64__)
-#define ROUNDED(v) __asm__ ("" : "+w"(v))
-#else
-#define ROUNDED(v)
-#endif
-
 /* ---- Threads. ------------------------------------------------------------ */
 
 #ifdef _OPENMP

@@ -41,12 +41,11 @@ ALWAYS_INLINE void tile(const Product *p, const int rows, const int wide, len m,
         UNROLL for (int v = 0; v < wide; v++) {
             real *c = p->C + (m + i) * p->cm + (n + v * VL) * p->cn;
             const len left = count - v * VL;
-            vec scaled = p->alpha * sum[i][v];
-            ROUNDED(scaled);                        /* beta * c is what is fused below */
+            /* Rounded, as it is used with and without a sum: what is fused is beta * c. check/ holds compilers to it. */
+            const vec scaled = p->alpha * sum[i][v];
             if (p->cn == 1 && left >= VL)
                 *(loose *)c = p->beta == 0 ? scaled : p->beta * *(loose *)c + scaled;
-            else
-{
+            else {
                 real s[VL];
                 memcpy(s, &scaled, sizeof s);
                 for (len j = 0; j < MIN(left, VL); j++)
