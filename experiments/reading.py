@@ -77,7 +77,8 @@ def with_pixels(data, mean, scale):
     if mean and scale == 255:
         return data
     kept = 0 if mean else data.mean.astype('float32')
-    return data._replace(**{part: (getattr(data, part) + kept) * np.float32(255 / scale) for part in ('XL', 'XV', 'XT')})
+    return data._replace(**{
+        part: (getattr(data, part) + kept) * np.float32(255 / scale) for part in ('XL', 'XV', 'XT')})
 
 
 def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None):
@@ -88,8 +89,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         once.set_state(rng.get_state())
         rng = once
     optimiser = None if formula == 'textbook' else functools.partial(momentum, formula=formula, eta=eta, mu=mu)
-    return original_train(net, with_pixels(data, mean, scale), eta, mu, batchsize, nepoch, interval, rng, log, checkpoint,
-                          optimiser)
+    data = with_pixels(data, mean, scale)
+    return original_train(net, data, eta, mu, batchsize, nepoch, interval, rng, log, checkpoint, optimiser)
 
 
 if __name__ == '__main__':

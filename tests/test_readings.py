@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import distances
 import logs
 import readings
 from runs import ARTICLE
@@ -39,36 +40,50 @@ def test_the_articles_lines_are_those_of_its_runs():
 
 def test_the_test_line_is_no_figure():
     log, = logs.parse(log_text('before', 0), 'a log')
-    figures = readings.figures_of(log)
+    figures = distances.figures_of(log)
     assert sorted(figures) == [(epoch, what) for epoch in (0, 10, 50) for what in ('cost', 'train', 'valid')]
     assert figures[10, 'cost'] == math.log(0.0366) and figures[50, 'valid'] == 1.5
-    assert readings.figures_of(readings.as_article()['conv16-ds4']) == {(50, 'train'): 0.372, (50, 'valid'): 1.43}
+    assert distances.figures_of(readings.as_article()['conv16-ds4']) == {(50, 'train'): 0.372, (50, 'valid'): 1.43}
+
+
+def distances_of(key, printed, **values):
+    """{reading: |z|} of one figure."""
+    found = distances.distances({'run': {key: printed}}, {
+        reading: {'run': [{} if value is None else {key: value} for value in of]} for reading, of in values.items()})
+    return {reading: of['run', *key] for reading, of in found.items()}
 
 
 def test_distances_equal_those_worked_out_by_hand():
-    values = {'a': [{(50, 'cost'): value} for value in (1.0, 3.0, 5.0)], 'b': [{(50, 'cost'): value} for value in (1.0, 2.0)],
-              'c': [{(50, 'cost'): 4.0}]}
-    found = readings.distances({(50, 'cost'): 2.0}, values)
+    found = distances_of((50, 'cost'), 2.0, a=(1.0, 3.0, 5.0), b=(1.0, 2.0), c=(4.0,))
     # Variances 4 and 0.5, their median 2.25, which counts for four seeds.
-    assert found['a'][50, 'cost'] == pytest.approx(1 / math.sqrt((2 * 4 + 4 * 2.25) / 6 * (1 + 1 / 3)))
-    assert found['b'][50, 'cost'] == pytest.approx(0.5 / math.sqrt((1 * 0.5 + 4 * 2.25) / 5 * (1 + 1 / 2)))
-    assert found['c'][50, 'cost'] == pytest.approx(2 / math.sqrt(2.25 * 2))
+    assert found == pytest.approx(dict(
+        a=1 / math.sqrt((2 * 4 + 4 * 2.25) / 6 * (1 + 1 / 3)),
+        b=0.5 / math.sqrt((1 * 0.5 + 4 * 2.25) / 5 * (1 + 1 / 2)),
+        c=2 / math.sqrt(4 * 2.25 / 4 * 2)))
 
 
 def test_errors_have_at_least_their_binomial_variance():
-    values = {'a': [{(50, 'valid'): 1.0}] * 2}
     sd = 100 * math.sqrt(0.02 * 0.98 / 10000)                          # of 2 % of 10000 examples
-    assert readings.distances({(50, 'valid'): 2.0}, values)['a'][50, 'valid'] == pytest.approx(1 / sd / math.sqrt(1.5))
-    none = {'a': [{(50, 'train'): 0.002}] * 2}                         # one of 50000, where the article has none
-    assert readings.distances({(50, 'train'): 0.0}, none)['a'][50, 'train'] == pytest.approx(1 / math.sqrt(1.5), rel=1e-4)
+    assert distances_of((50, 'valid'), 2.0, a=(1.9, 1.9))['a'] == pytest.approx(0.1 / sd / math.sqrt(1.5))
+    # One of 50000, where the article has none.
+    assert distances_of((50, 'train'), 0.0, a=(0.002, 0.002))['a'] == pytest.approx(1 / math.sqrt(1.5), rel=1e-4)
 
 
 def test_what_most_seeds_do_not_get_to_is_as_far_as_can_be():
-    there, absent = {(50, 'cost'): 1.0, (0, 'cost'): 2.3}, {(0, 'cost'): 2.31}
-    values = {'holds': [there, {(50, 'cost'): 1.2, (0, 'cost'): 2.3}, absent], 'diverges': [there, absent, absent]}
-    found = readings.distances({(50, 'cost'): 1.1, (0, 'cost'): 2.3}, values)
-    assert found['diverges'][50, 'cost'] == readings.MOST and found['holds'][50, 'cost'] < 0.1
-    assert readings.distances({(50, 'cost'): 99.0}, values)['holds'][50, 'cost'] == readings.MOST
+    found = distances_of((50, 'cost'), 1.1, holds=(1.0, 1.2, None), diverges=(1.1, None, None))
+    assert found == pytest.approx({'holds': 0, 'diverges': distances.MOST}, abs=1e-9)
+    assert distances_of((50, 'cost'), 99.0, far=(1.0, 1.2))['far'] == distances.MOST
+
+
+def test_the_share_of_draws_is_that_of_all_draws():
+    key = 50, 'cost'
+    trials = {'a': {'run': [{key: 0.0}, {key: 3.0}]}, 'b': {'run': [{key: 2.0}] * 2}}
+    # Means of a: 0, 1.5, 1.5, 3, as often; b is always at 2, and the wider the scale of a, the nearer it seems.
+    (_, sd_a), (_, sd_b) = (of[key] for of in distances.errors_of_means({key: 1.0}, {
+        reading: of['run'] for reading, of in trials.items()}).values())
+    ahead = sum(abs(1.0 - mean) / sd_a < 1.0 / sd_b for mean in (0.0, 1.5, 1.5, 3.0)) / 4
+    assert 0 < ahead < 1
+    assert distances.share_ahead({'run': {key: 1.0}}, trials, 'a', 'b') == pytest.approx(ahead, abs=0.06)
 
 
 def write(results, reading, seeds):
@@ -78,7 +93,8 @@ def write(results, reading, seeds):
 
 def test_the_nearer_reading_comes_first(tmp_path):
     results = str(tmp_path / 'readings')
-    write(results, 'formula=textbook', {seed: log_text('textbook', seed, 0.37 + 0.01 * seed, 1.43) for seed in range(3)})
+    near = {seed: log_text('textbook', seed, 0.37 + 0.01 * seed, 1.43) for seed in range(3)}
+    write(results, 'formula=textbook', near)
     write(results, 'formula=before', {seed: log_text('before', seed, 0.02, 1.7) for seed in range(2)})
     write(results, 'eta=0.5', {seed: log_text('textbook', seed, diverged=True) for seed in range(3)})
     trials = readings.read_trials(results, ['formula=textbook', 'formula=before', 'eta=0.5', 'scale=1'])
@@ -87,11 +103,13 @@ def test_the_nearer_reading_comes_first(tmp_path):
     rows = [line.split('|') for line in table.split('\n')[2:5]]
     assert [row[2].strip() for row in rows] == ['3', '2', '3'] and [row[3].strip() for row in rows] == ['–'] * 3
     assert rows[2][4].strip() == '20.0' and rows[0][6].strip() == '+0.00'
-    found = [readings.distances({(50, 'train'): 0.372, (50, 'valid'): 1.43}, {
-        reading: [readings.figures_of(log) for log in of['conv16-ds4']] for reading, of in trials.items()})[reading]
-        for reading in ranked[:2]]
-    apart = sum(found[1].values()) - sum(found[0].values())
-    assert float(rows[1][6]) == pytest.approx(apart / 2, abs=0.005) and '%.1f apart' % apart in table
+    found = distances.distances({'conv16-ds4': {(50, 'train'): 0.372, (50, 'valid'): 1.43}}, {
+        reading: {run: [distances.figures_of(log) for log in logs] for run, logs in of.items()}
+        for reading, of in trials.items()})
+    apart = sum(found['formula=before'].values()) - sum(found['formula=textbook'].values())
+    assert rows[1][6].strip() == '%+.2f' % (apart / 2) and 'apart' not in table
+    _, table = readings.ranking(trials, ['conv16-ds4'])
+    assert '`formula=textbook` and `formula=before`, are %.1f apart' % apart in table
     assert 'train of conv16-ds4 at epoch 50' in table and 'ahead in 100 %' in table
     assert '| conv16-ds4 | 0.0556, 1.64 | 0.0700 ± 0.0000, 1.70 ± 0.00 | 0.0700 ± 0.0000, 1.70 ± 0.00 | – |' in \
         readings.test_lines(trials, ranked)
@@ -99,7 +117,8 @@ def test_the_nearer_reading_comes_first(tmp_path):
 
 def test_the_trials_of_a_reading_are_one_file_without_wall_times(tmp_path):
     results = str(tmp_path)
-    write(results, 'formula=before', {2: log_text('before', 2) + '# threads: 1 wall time: 39.7 s\n', 0: log_text('before', 0)})
+    timed = log_text('before', 2) + '# threads: 1 wall time: 39.7 s\n'
+    write(results, 'formula=before', {2: timed, 0: log_text('before', 0)})
     assert sorted(readings.texts_of(results, 'formula=before')) == [('conv16-ds4', 0), ('conv16-ds4', 2)]
     text = gzip.open(str(tmp_path / 'formula=before.log.gz'), 'rt').read()
     assert text == log_text('before', 0) + log_text('before', 2)
@@ -125,9 +144,10 @@ def test_only_what_is_missing_is_trained(tmp_path, monkeypatch):
     given = dict(readings.DEFAULTS, results=str(tmp_path), runs='conv16-ds4', trials=2)
     write(str(tmp_path), 'eta=0.1', {0: log_text('textbook', 0)})
     assert readings.train_missing(given, ['eta=0.1', 'formula=before,order=once']) == 1
-    assert started == [('formula=before,order=once conv16-ds4', 0, 'conv16-ds4', ['ds1=(4, 4)', 'formula=before', 'order=once']),
+    pair = 'formula=before,order=once conv16-ds4'
+    assert started == [(pair, 0, 'conv16-ds4', ['ds1=(4, 4)', 'formula=before', 'order=once']),
                        ('eta=0.1 conv16-ds4', 1, 'conv16-ds4', ['ds1=(4, 4)', 'eta=0.1']),
-                       ('formula=before,order=once conv16-ds4', 1, 'conv16-ds4', ['ds1=(4, 4)', 'formula=before', 'order=once'])]
+                       (pair, 1, 'conv16-ds4', ['ds1=(4, 4)', 'formula=before', 'order=once'])]
     assert sorted(readings.read_trials(str(tmp_path), ['eta=0.1', 'formula=before,order=once'])) == [
         'eta=0.1', 'formula=before,order=once']
 
