@@ -20,7 +20,7 @@ import drawing
 import logs
 from distances import differences, distances, figures_of, share_ahead
 from machine import cores
-from runs import ARTICLE
+from runs import ARTICLE, PRINTED
 
 BASE, OLD = 'formula=textbook', 'formula=average,eta=0.5,Wsigma=0.1'
 READINGS = [
@@ -33,7 +33,6 @@ READINGS = [
     'mean=False', 'scale=1', 'order=once',
 ]
 SMALL = [name for name, run in ARTICLE.items() if run.settings.get('W1nch') != 64]
-ARTICLE_LOG = os.path.join(HERE, 'article.log')
 START = '# reading: '                   # of a log
 
 DEFAULTS = {'readings': ';'.join(READINGS), 'runs': ','.join(SMALL), 'trials': 0, 'workers': cores(), 'png': '',
@@ -116,17 +115,12 @@ def train_missing(given, readings):
 
 # ---- the tables
 
-def as_article():
-    """{run: Log} of the article."""
-    return {log.run: log for log in logs.read_logs(ARTICLE_LOG)}
-
-
 def ranking(trials, runs):
     """(the readings, nearest to the article first; their table in Markdown). trials: {reading: {run: [Log]}}.
 
     Each is compared with the first one given, by the figures of these runs that both have.
     """
-    article = {run: figures_of(log) for run, log in as_article().items() if run in runs}
+    article = {run: figures_of(log) for run, log in PRINTED.items() if run in runs}
     figures = {reading: {run: [figures_of(log) for log in of[run]] for run in article if run in of}
                for reading, of in trials.items()}
     found = distances(article, figures)
@@ -159,7 +153,7 @@ def test_lines(trials, readings):
     """Test cost and error, of the article, and of the seeds mean ± sd, in Markdown."""
     lines = ['| run | the article | %s |' % ' | '.join('`%s`' % typed(reading) for reading in readings),
              '|---' * (2 + len(readings)) + '|']
-    for run, log in as_article().items():
+    for run, log in PRINTED.items():
         cells = []
         for reading in readings:
             tests = np.array([(of.test[1], of.test[4]) for of in trials[reading].get(run, []) if of.test])
@@ -175,7 +169,7 @@ def figure_of(trials, readings):
     """Cost and errors by epoch, a column for each run: the article's points over the curves of every seed."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    article = {run: figures_of(log) for run, log in as_article().items()}
+    article = {run: figures_of(log) for run, log in PRINTED.items()}
     colours = dict(zip(readings, (drawing.BLUE, drawing.VERMILION)))
     points = dict(color='black', marker='o', linestyle='', markersize=3.5)
     figure = Figure(figsize=(14, 6), dpi=drawing.DPI, layout='constrained')

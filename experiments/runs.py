@@ -10,8 +10,9 @@ import os
 import runpy
 import sys
 
-from paths import ROOT
+from paths import HERE, ROOT
 from run.settings import SettingError, nearest
+import logs
 
 Article = collections.namedtuple('Article', 'train valid test wall')      # errors in %; seconds, None if not given
 Run = collections.namedtuple('Run', 'settings article')
@@ -19,16 +20,19 @@ Run = collections.namedtuple('Run', 'settings article')
 BOTH_DS4 = {'ds1': (4, 4), 'ds2': (4, 4)}
 RELU = {'ds1': (4, 4), 'afunc1': 'ReLu'}
 
-ARTICLE = {
-    'conv16-ds2': Run({}, Article(0.018, 1.91, 1.81, 30 * 60 + 24)),
-    'conv64-ds2': Run({'W1nch': 64}, Article(0.0, 1.74, 1.64, 119 * 60 + 21)),
-    'conv16-ds4': Run({'ds1': (4, 4)}, Article(0.372, 1.43, 1.64, 28 * 60 + 18)),
-    'conv64-ds4': Run({'W1nch': 64, 'ds1': (4, 4)}, Article(0.034, 1.16, 1.38, 110 * 60 + 42)),
-    'conv16-ds4-relu': Run(RELU, Article(0.414, 1.4, 1.42, None)),
-    'conv16-conv16-ds2': Run({'hidden': 'conv-conv'}, Article(1.012, 2.16, 1.93, 106 * 60 + 56)),
-    'conv16-conv16-ds4': Run(dict(BOTH_DS4, hidden='conv-conv'), Article(0.0, 1.34, 1.28, 54 * 60 + 9)),
-    'conv16-full400': Run(dict(RELU, hidden='conv-full', afunc2='ReLu'), Article(0.0, 0.93, 0.78, 27 * 60 + 18)),
+SETTINGS = {
+    'conv16-ds2': {},
+    'conv64-ds2': {'W1nch': 64},
+    'conv16-ds4': {'ds1': (4, 4)},
+    'conv64-ds4': {'W1nch': 64, 'ds1': (4, 4)},
+    'conv16-ds4-relu': RELU,
+    'conv16-conv16-ds2': {'hidden': 'conv-conv'},
+    'conv16-conv16-ds4': dict(BOTH_DS4, hidden='conv-conv'),
+    'conv16-full400': dict(RELU, hidden='conv-full', afunc2='ReLu'),
 }
+PRINTED = {log.run: log for log in logs.read_logs(os.path.join(HERE, 'article.log'))}          # the article's own logs
+ARTICLE = {name: Run(settings, Article(*PRINTED[name].test[2:], PRINTED[name].wall_seconds))
+           for name, settings in SETTINGS.items()}
 
 # Its author had forgotten the conv layer's biases, added them later, and saw no change.
 BIAS = {name + '-bias': Run(dict(run.settings, withBias=True), None) for name, run in ARTICLE.items()}

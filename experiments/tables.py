@@ -20,6 +20,7 @@ from run import script, settings
 from run.settings import typed
 from groups import groups_of, seeds_of, tested
 from runs import ARTICLE
+import readings
 import summary
 
 READMES = [os.path.join(ROOT, path) for path in (
@@ -85,6 +86,12 @@ def pairs(suffix, ja):
             rows.append([name, '%.2f' % statistics.mean(before), '%.2f' % statistics.mean(after), '%.2g' % p])
     head = ['実験', 'テスト %', suffix, 'p'] if ja else ['run', 'test %', suffix, 'p']
     return markdown([head] + rows, (1, 2, 3))
+
+
+def ranking(_, ja):
+    """The readings of the article, by its runs of 16 filters."""
+    trials = readings.read_trials(os.path.join(RESULTS, 'readings'), readings.READINGS)
+    return readings.ranking(trials, readings.SMALL)[1]
 
 
 def scaling(_, ja):
@@ -164,7 +171,8 @@ def bench_captions(result, ja):
 
 # ---- READMEs
 
-TABLES = {'log': log, 'runs': runs, 'results': results, 'pairs': pairs, 'scaling': scaling, 'bench': bench}
+TABLES = {'log': log, 'runs': runs, 'results': results, 'pairs': pairs, 'readings': ranking, 'scaling': scaling,
+          'bench': bench}
 MARKED = re.compile(r'(<!-- (%s)(?:: (\S+))? -->\n).*?(<!-- /\2 -->)' % '|'.join(TABLES), re.S)
 
 
