@@ -91,6 +91,7 @@ def read_trials(results, readings):
 def train_missing(given, readings):
     """Trains what is missing of the readings, seed by seed, so that all get on alike. Returns how many failed."""
     import trials
+    from run import checkpoints
     missing = {}
     for seed in range(given['trials']):
         for reading in readings:
@@ -109,8 +110,13 @@ def train_missing(given, readings):
 
     if not missing:
         return 0
-    with trials.connected('', given['workers']) as client:
-        return trials.run_all(client, missing, finished)
+    os.makedirs(given['results'], exist_ok=True)
+    lock = checkpoints.lock(os.path.join(given['results'], 'readings.lock'))
+    try:
+        with trials.connected('', given['workers']) as client:
+            return trials.run_all(client, missing, finished)
+    finally:
+        checkpoints.unlock(lock)
 
 
 # ---- the tables
@@ -224,4 +230,5 @@ def main(arguments):
 
 if __name__ == '__main__':
     with script.ending():
+        os.environ.setdefault('DASK_LOGGING__DISTRIBUTED', 'error')
         main(sys.argv[1:])
