@@ -30,7 +30,8 @@ UPDATES = {}
 for dtype in ('float32', 'float64'):
     C, A, B, alpha, beta = T.matrix(dtype=dtype), T.matrix(dtype=dtype), T.matrix(dtype=dtype), T.scalar(dtype=dtype), \
         T.scalar(dtype=dtype)
-    UPDATES[dtype] = theano.function([theano.In(C, mutable=True), alpha, A, B, beta], ParallelGemm()(C, alpha, A, B, beta),
+    UPDATES[dtype] = theano.function([theano.In(C, mutable=True), alpha, A, B, beta],
+                                     ParallelGemm()(C, alpha, A, B, beta),
                                      accept_inplace=True)
 
 
@@ -121,7 +122,8 @@ def test_the_same_bits_at_1_2_and_3_threads():
             'import hashlib, numpy as np, theano.tensor as T\n'
             'from fused.dense import ParallelDot\n'
             'A, B = T.fmatrices(2); f = theano.function([A, B], ParallelDot()(A, B)); rng = np.random.RandomState(0)\n'
-            'print(hashlib.sha256(b"".join(f(*(rng.normal(size=s).astype("float32") for s in ((m, k), (k, n)))).tobytes()\n'
+            'print(hashlib.sha256(b"".join(f(*(rng.normal(size=s).astype("float32") for s in ((m, k), (k, n))))'
+            '.tobytes()\n'
             '      for m, k, n in ((100, 2304, 10), (100, 576, 400), (97, 131, 33)))).hexdigest())')
     hashes = {subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=ROOT, stdout=subprocess.PIPE,
                              env={**os.environ, 'OMP_NUM_THREADS': str(n)}).stdout for n in (1, 2, 3)}

@@ -23,12 +23,14 @@ def take(dtype, ndim, index_dtype):
 
 
 def takes(f):
-    return [type(node.op).__name__ for node in f.maker.fgraph.toposort() if 'Take' in str(node.op) or 'Subtensor' in str(node.op)]
+    return [type(node.op).__name__ for node in f.maker.fgraph.toposort()
+            if 'Take' in str(node.op) or 'Subtensor' in str(node.op)]
 
 
 @settings(max_examples=150, deadline=None)
 @given(shape=st.lists(st.integers(0, 40), min_size=1, max_size=3), N=st.integers(1, 60), n=st.integers(0, 200),
-       seed=st.integers(0, 999), dtype=st.sampled_from(['float32', 'float64']), index_dtype=st.sampled_from(['int32', 'int64']),
+       seed=st.integers(0, 999), dtype=st.sampled_from(['float32', 'float64']),
+       index_dtype=st.sampled_from(['int32', 'int64']),
        layout=st.sampled_from(['rows', 'backwards', 'transposed', 'read-only']))
 def test_rows_equal_numpy_s_to_the_bit(shape, N, n, seed, dtype, index_dtype, layout):
     rng = np.random.RandomState(seed)

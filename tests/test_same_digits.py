@@ -45,7 +45,8 @@ def test_log_is_the_kept_one():
         assert any(map(is_wide, modules))
 
 
-@pytest.mark.skipif(not theano.config.cxx.endswith('g++') or not shutil.which('objdump'), reason='no g++, or no objdump')
+@pytest.mark.skipif(not theano.config.cxx.endswith('g++') or not shutil.which('objdump'),
+                    reason='no g++, or no objdump')
 def test_log_is_the_same_from_avx2_with_one_thread(tmp_path):
     """As compiled for a processor of 2017 without AVX-512; BLAS and NumPy, too, are held to AVX2."""
     compiler = tmp_path / 'g++'

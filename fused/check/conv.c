@@ -29,7 +29,8 @@ using namespace with_winners;
 static real pixel(const Sizes &s, const real *x, len b, len c, len row, len col)
 {
     row -= s.top, col -= s.left;
-    return 0 <= row && row < s.Xrow && 0 <= col && col < s.Xcol ? x[((b * s.Xnch + c) * s.Xrow + row) * s.Xcol + col] : 0;
+    const int inside = 0 <= row && row < s.Xrow && 0 <= col && col < s.Xcol;
+    return inside ? x[((b * s.Xnch + c) * s.Xrow + row) * s.Xcol + col] : 0;
 }
 
 static len tap(const Sizes &s, len f, len c, len i, len j)
@@ -81,7 +82,8 @@ static int is_winner(const Sizes &s, const word *winners, len b, len p, int k, l
 }
 
 /* One weight's gradient: images in chunks of at least 512 windows, at most 64 of them. */
-static real weight_gradient(const Sizes &s, const real *x, const real *gz, const word *winners, len f, len c, len i, len j)
+static real weight_gradient(const Sizes &s, const real *x, const real *gz, const word *winners,
+                            len f, len c, len i, len j)
 {
     const len P = s.Zrow * s.Zcol, pieces = MIN(64, CEIL_DIV(s.B * P, 512)), chunk = pieces ? CEIL_DIV(s.B, pieces) : 1;
     real total = 0;
@@ -208,8 +210,10 @@ int main(int argc, char **argv)
         for_images::Scratch *const of_images = (for_images::Scratch *)&scratch[2];
         printf(" %s | %.0f | %.0f | %.0f |\n", GRAD_W_FORM,
                GFLOPS(taps * s.Yrow * s.Ycol, conv_pool(&scratch[0], s, a.x, a.w, a.z, a.winners)),
-               GFLOPS(taps * s.Zrow * s.Zcol, for_filters::grad_w(of_filters, SIZES(for_filters, s), a.x, a.gz, a.winners, a.gw)),
-               GFLOPS(taps * s.Zrow * s.Zcol, for_images::grad_x(of_images, SIZES(for_images, s), a.w, a.gz, a.winners, a.gx)));
+               GFLOPS(taps * s.Zrow * s.Zcol, for_filters::grad_w(of_filters, SIZES(for_filters, s),
+                                                                    a.x, a.gz, a.winners, a.gw)),
+               GFLOPS(taps * s.Zrow * s.Zcol, for_images::grad_x(of_images, SIZES(for_images, s),
+                                                                   a.w, a.gz, a.winners, a.gx)));
         release(a);
     } else {
         for (unsigned seed = 0; seed < SEEDS; seed++)

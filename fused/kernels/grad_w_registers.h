@@ -27,7 +27,8 @@ ALWAYS_INLINE len sum_at(const Sizes s, len f, len c, len i, len j)
     return ((c * WROW + i) * WCOL + j) * VL + f;
 }
 
-/* y is 0 where a filter's window was not won, and adds nothing. scratch is room for gz of an image, (Zrow, Zcol, VL). */
+/* y is 0 where a filter's window was not won, and adds nothing. scratch is room for gz of an image,
+ * (Zrow, Zcol, VL). */
 static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *right, const real *gz,
                         const word *winners, len b0, len b1, len f, len f1, real *scratch)
 {

@@ -51,7 +51,8 @@ static void grad_x_image(const Sizes *t, real *dx, const real *patches, const re
 
 /* The same sums one by one and over every position, winner or not, where something is not finite: 0 * Inf is NaN, and
  * Theano's dense products let it through. y is room for Yrow * Ycol. */
-static void add_every_position(const Sizes *t, real *dx, const real *patch, const real *gz, const word *winners, real *y)
+static void add_every_position(const Sizes *t, real *dx, const real *patch, const real *gz,
+                               const word *winners, real *y)
 {
     const Sizes s = FIXED(t);
     feature_map_gradient(t, y, gz, winners);

@@ -7,7 +7,7 @@
 
 enum {
     WIDE = 2,                           /* vectors side by side in a tile */
-    TALL = REGS == 32 ? 12 : 6,         /* rows of a tile: with WIDE vectors, they fill 24 of 32 registers, or 12 of 16 */
+    TALL = REGS == 32 ? 12 : 6,         /* rows of a tile: its vectors fill 24 of 32 registers, or 12 of 16 */
     SHORT = TALL / 3
 };
 
@@ -41,7 +41,7 @@ ALWAYS_INLINE void tile(const Product *p, const int rows, const int wide, len m,
         UNROLL for (int v = 0; v < wide; v++) {
             real *c = p->C + (m + i) * p->cm + (n + v * VL) * p->cn;
             const len left = count - v * VL;
-            /* Rounded, as it is used with and without a sum: what is fused is beta * c. check/ holds compilers to it. */
+            /* Rounded, as it is used with a sum and without: what is fused is beta * c, as check/ makes sure. */
             const vec scaled = p->alpha * sum[i][v];
             if (p->cn == 1 && left >= VL)
                 *(loose *)c = p->beta == 0 ? scaled : p->beta * *(loose *)c + scaled;

@@ -1,6 +1,6 @@
 /* exp, expm1, log, log1p and tanh, the same to the last bit on every processor, with any compiler and C library.
  *
- * The C library's differ in the last digits from version to version, and from processor to processor. These are sums and
+ * The C library's differ in the last digits from version to version and from processor to processor. These are sums and
  * products in double precision, whose order and rounding are written down: a multiply-add is fused where it says FMA,
  * and nowhere else, as the file is compiled with -ffp-contract=off. Within 0.51 units in the last place in single
  * precision, 5 in double. Included after all other headers, as it takes the functions' names.
