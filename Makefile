@@ -49,7 +49,7 @@ clean:
 	rm -rf .venv
 
 # A stamp is written last: what was interrupted is begun again.
-.venv/ready: requirements.txt requirements-build.txt
+.venv/ready: requirements.txt theano_setup/build/requirements.txt
 	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
 	  echo "no C++ compiler: apt-get install g++, dnf install gcc-c++, or xcode-select --install"; exit 1; }
 	@for name in $(PYTHONS); do \
@@ -72,7 +72,7 @@ clean:
 	  echo "no Python 3.8 to 3.14: apt-get install python3-dev python3-venv, or install uv"; \
 	  exit 1; \
 	fi
-	@$(PIP) -r requirements-build.txt
+	@$(PIP) -r theano_setup/build/requirements.txt
 	@PYTHONPATH="$(CURDIR)/theano_setup/build" $(PIP) --no-build-isolation -r requirements.txt
 	@touch $@
 

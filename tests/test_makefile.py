@@ -13,8 +13,9 @@ TOOLS = ['make', 'sh', 'touch', 'rm', 'echo', 'env', 'dirname']
 @pytest.fixture
 def make(tmp_path):
     """Runs make setup in a copy of the project, on a PATH of nothing but the tools named."""
-    for name in ('Makefile', 'requirements.txt', 'requirements-build.txt'):
-        shutil.copy(os.path.join(ROOT, name), str(tmp_path))
+    (tmp_path / 'theano_setup' / 'build').mkdir(parents=True)
+    for name in ('Makefile', 'requirements.txt', 'theano_setup/build/requirements.txt'):
+        shutil.copy(os.path.join(ROOT, name), str(tmp_path / name))
     bin_folder = tmp_path / 'bin'
     bin_folder.mkdir()
 
