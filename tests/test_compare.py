@@ -255,7 +255,7 @@ def test_the_same_seed_twice_is_a_warning_and_not_paired(tmp_path):
     (['README.md', 'README.md'], 'README.md: given twice\n'),
     (['mnist.py'], 'mnist.py: not a log: no result below a ### or # Xdim: line\n'),
     (['Makefile', 'no-such.log'], 'Makefile: not a log'),
-    (['tests'], 'tests: neither this folder nor a folder in it has a *.log or *.log.gz\n'),
+    (['run'], 'run: neither this folder nor a folder in it has a *.log or *.log.gz\n'),
     (['a.log', 'png=a.jpg'], "png = 'a.jpg': must be '' or a file FILE.png or FILE.pdf or FILE.svg in a folder"),
     (['a.log', 'png=no-such/a.png'], "png = 'no-such/a.png': must be"),
     (['a.log', 'width=1'], 'width = 1: must be cm, from 6 to 100'),
