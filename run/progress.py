@@ -21,6 +21,8 @@ class Progress:
         self.shown = self.notebook or sys.stderr is not None and sys.stderr.isatty()
 
     def __enter__(self):
+        if self.notebook:
+            self.write('')                      # its place is above the log, which it would cut in two
         return self
 
     def show(self, done, text):
@@ -39,9 +41,9 @@ class Progress:
     def write(self, line):
         if self.notebook:
             from IPython.display import display
-            if self.cell is None and line:
+            if self.cell is None:
                 self.cell = display({'text/plain': line}, raw=True, display_id=True)
-            elif self.cell is not None:
+            else:
                 self.cell.update({'text/plain': line}, raw=True)
             return
         width = 80

@@ -1,6 +1,7 @@
 """Progress on terminals of any width, in notebooks, and nowhere else; by a clock that the tests set."""
 import fcntl
 import io
+import itertools
 import os
 import pty
 import re
@@ -166,25 +167,36 @@ def test_in_a_notebook_one_output_is_rewritten():
                          universal_newlines=True)
     assert run.returncode == 0 and run.stderr == '', run.stderr
     lines = [line.split('|') for line in run.stdout.splitlines()]
-    assert [line[1:] for line in lines] == [['True', 'False']] + 4 * [['True', 'True']]
-    assert [line[0] for line in lines] == ['epoch 1/1 [#####               ] 25 %',
+    assert [line[1:] for line in lines] == [['True', 'False']] + 5 * [['True', 'True']]
+    assert [line[0] for line in lines] == ['', 'epoch 1/1 [#####               ] 25 %',
                                            'epoch 1/1 [##########          ] 50 %, 0:02 left',
                                            'epoch 1/1 [###############     ] 75 %, 0:01 left',
                                            'epoch 1/1 [####################] 100 %, 0:00 left', '']
 
 
-def test_in_a_real_notebook_one_output_is_rewritten():
+def test_in_a_real_notebook_the_log_is_in_one_piece_and_a_mistake_is_one_line():
+    """By a kernel of its own: the script's header, one output that is rewritten, and the log."""
+    nbclient, nbformat = pytest.importorskip('nbclient'), pytest.importorskip('nbformat')
     pytest.importorskip('ipykernel')
-    manager, client = pytest.importorskip('jupyter_client.manager').start_new_kernel(cwd=ROOT)
-    sent = []
-    try:
-        client.execute_interactive('from run.progress import Progress\n'
-                                   'with Progress(2) as bar:\n    bar.show(1, "a"); bar.show(2, "b")',
-                                   output_hook=lambda message: sent.append((message['msg_type'], message['content'])),
-                                   timeout=120)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-    shown = [(kind, content['data']['text/plain'][:1]) for kind, content in sent if 'display' in kind]
-    assert shown == [('display_data', 'a'), ('update_display_data', 'b'), ('update_display_data', '')], sent
-    assert not any(kind in ('stream', 'error') for kind, _ in sent)
+    cells = '%run mnist_convnet.py nepoch=1 data=drawn NL=200', '%run mnist_convnet.py eta=x'
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    shown = []
+
+    class Client(nbclient.NotebookClient):
+        def process_message(self, message, *rest):
+            if 'display' in message['msg_type']:
+                shown.append((message['msg_type'], message['content']['data']['text/plain']))
+            return super().process_message(message, *rest)
+
+    Client(notebook, timeout=300, kernel_name='python3', resources={'metadata': {'path': ROOT}}).execute()
+    first, second = ([(output.get('name', output.output_type), output.get('text', '')) for output in cell.outputs]
+                     for cell in notebook.cells)
+    pieces = [(name, ''.join(text for _, text in group)) for name, group in itertools.groupby(first, lambda o: o[0])]
+    assert [name for name, _ in pieces] == ['stdout', 'display_data', 'stdout', 'stderr'], pieces
+    assert all(line.startswith('# ') for line in pieces[0][1].splitlines())
+    assert re.match(r'### 2-layer convnet\n(#.*\n)+0 .*\n1 .*\n# NT = 10000\n1 .*\n# data: drawn .*\n$', pieces[2][1])
+    assert [kind for kind, _ in shown] == ['display_data'] + ['update_display_data'] * (len(shown) - 1)
+    assert shown[0][1] == shown[-1][1] == '' and all(text.startswith('epoch 1/1 [') for _, text in shown[1:-1])
+    assert 'epoch 1/1 [####################] 100 %' in shown[-2][1]
+    assert len(second) == 1 and second[0][0] == 'stderr'
+    assert second[0][1].startswith("eta = 'x': must be") and second[0][1].count('\n') == 1
