@@ -1,6 +1,6 @@
 """Puts tables and logs into the READMEs, between their marks, from the results that are here: `make tables`.
 
-    python experiments/tables.py                             first RESULTS.md and trials.csv, as summary.py does
+    python experiments/tables.py          first RESULTS.md and trials.csv, as summary.py does; at last error_curves.png
 
 The marks are <!-- NAME --> or <!-- NAME: ARGUMENT -->, then <!-- /NAME -->. What stands between them is replaced by the
 function of that name below, in Japanese in README.ja.md, else in English.
@@ -20,11 +20,14 @@ from run import script, settings
 from run.settings import typed
 from groups import groups_of, seeds_of, tested
 from runs import ARTICLE
+import pictures
 import readings
 import summary
 
 READMES = [os.path.join(ROOT, path) for path in (
     'README.md', 'README.ja.md', 'experiments/README.md', 'fused/README.md')]
+PICTURE = ('curves', 'runs=conv16-ds2,conv16-full400', 'width=16',
+           'png=' + os.path.join(ROOT, 'experiments', 'error_curves.png'))
 CONTENDERS = 'project', 'stock', 'torch', 'torch-compiled', 'tensorflow', 'jax'
 
 
@@ -189,6 +192,7 @@ def main(arguments):
             with open(path, encoding='utf-8') as file:
                 text = file.read()
             write_whole(path, with_tables(text, path.endswith('.ja.md')).encode())
+    pictures.main(PICTURE)
 
 
 if __name__ == '__main__':

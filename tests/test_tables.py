@@ -25,6 +25,24 @@ def test_a_readme_is_as_make_tables_leaves_it(path):
     assert len(re.findall('<!-- (?!/)', text)) == len(re.findall('<!-- /', text))
 
 
+def software(png):
+    with open(png, 'rb') as file:
+        return re.search(rb'Matplotlib version[0-9.]+', file.read()).group()
+
+
+def test_the_picture_is_as_make_tables_draws_it(tmp_path):
+    """Pixel by pixel where matplotlib is the one that drew it; both READMEs show it."""
+    image = pytest.importorskip('matplotlib.image')
+    *arguments, png = tables.PICTURE
+    path, drawn = png[len('png='):], str(tmp_path / 'a.png')
+    assert os.path.getsize(path) < 60000
+    for readme in tables.READMES[:2]:
+        assert '(%s)' % os.path.relpath(path, ROOT) in text_of(readme)
+    tables.pictures.main([*arguments, 'png=' + drawn])
+    if software(drawn) == software(path):
+        assert np.array_equal(image.imread(drawn), image.imread(path))
+
+
 @pytest.mark.parametrize('path', tables.READMES[:2])
 def test_the_log_shown_is_that_of_a_trial(path):
     assert '<!-- log: conv16-ds2 -->\n```\n# data: MNIST\n# seed: 0 ' in text_of(path)
