@@ -5,6 +5,7 @@ from scipy import ndimage
 SIDE = 1000                         # pixels of a picture's longer side that are looked at, at most
 LEAST_CONTRAST = 0.04               # of ink to paper, as a share of the paper's grey
 LEAST_SIZE = 0.02                   # of a digit, as a share of the picture's longer side
+WIDEST = 0.3                        # half a stroke's width, as a share of the digit's longer side
 EIGHT = np.ones((3, 3))             # pixels that touch at a corner are connected, too
 
 
@@ -17,7 +18,7 @@ def find_digits(picture):
 
     picture: (rows, cols) or (rows, cols, 3), on any scale, dark on light or light on dark.
     """
-    grey = grey_of(smaller(np.asarray(picture, 'float32'), -(-max(picture.shape) // SIDE)))
+    grey = grey_of(smaller(np.asarray(picture), -(-max(picture.shape) // SIDE)))
     if grey.max() == grey.min():
         raise NoDigit('one grey level only')
     grey = ndimage.gaussian_filter(grey - min(0, grey.min()), min(1, max(grey.shape) / 300), mode='nearest')
@@ -34,7 +35,8 @@ def smaller(picture, n):
     """The picture averaged over blocks of n x n pixels."""
     rows, cols = (max(1, size // n) for size in picture.shape[:2])
     blocks = picture[:rows * n, :cols * n]
-    return blocks.reshape(rows, blocks.shape[0] // rows, cols, blocks.shape[1] // cols, *picture.shape[2:]).mean((1, 3))
+    blocks = blocks.reshape(rows, blocks.shape[0] // rows, cols, blocks.shape[1] // cols, *picture.shape[2:])
+    return blocks.mean((1, 3), dtype='float32')
 
 
 def surroundings(picture):
@@ -70,9 +72,9 @@ def only_sheet(grey):
     if not (0.1 < sheet.mean() < 0.95 and rim.any() and edge.any()):
         return grey
     paper = np.median(thumb[edge])
-    around, ink = np.quantile(thumb[rim], 0.7) / paper, np.mean(thumb[inside] < 0.8 * paper)
-    if around > 0.5 or not (0.001 < ink < 0.4 or ink < 0.4 and around < 0.35 and sheet.mean() > 0.2) \
-            or sheet.sum() < 0.75 * smallest_rectangle(sheet):
+    around, ink = np.quantile(thumb[rim], 0.7), np.mean(thumb[inside] < 0.8 * paper)
+    if around > 0.5 * paper or not (0.001 < ink < 0.4 or ink < 0.4 and around < 0.35 * paper and sheet.mean() > 0.2) \
+            or sheet.sum() < 0.85 * smallest_rectangle(sheet):
         return grey
     inside = np.kron(inside, np.ones((n, n), bool))
     inside = np.pad(inside, [(0, size - n) for size, n in zip(grey.shape, inside.shape)])
@@ -143,13 +145,15 @@ def masks_of_digits(ink):
         raise NoDigit('the contrast is %.1f %%: must be %d at least' % (100 * top, 100 * LEAST_CONTRAST))
     size = max(rows, cols)
     near = tuple(slice(max(0, s.start - size), s.stop + size) for s in boxes[k])
-    noise = 1.5 * np.median(np.abs(ink - ndimage.uniform_filter(ink, 9))[near])
+    noise = 1.5 * np.median(np.abs(ink - ndimage.uniform_filter(ink, int(np.clip(size // 8, 3, 9))))[near])
     sharp = np.median(steep[part & ~ndimage.binary_erosion(part)])
-    if top < 5 * noise or sharp < max(0.05 * top, 2 * np.median(steep[near])) \
+    if top < 8 * noise or sharp < max(0.025 * top, 1.8 * np.median(steep[near])) \
             or np.sum(weights[inner] > 0.3 * weights[k]) > 10:
         raise NoDigit('nothing stands out')
     if size < max(6, LEAST_SIZE * max(ink.shape)) or cols > 6 * rows:
         raise NoDigit('nothing but specks or lines')
+    if ndimage.distance_transform_edt(np.pad(part[boxes[k]], 1)).max() > WIDEST * size:
+        raise NoDigit('a patch, not a stroke')
     return grouped(labels, boxes, inner, k)
 
 
@@ -176,7 +180,7 @@ def grouped(labels, boxes, inner, k):
 
 def cut_out(ink, mask):
     """The ink within a mask and at its edges, as a share of the darkest, without the rest of the picture."""
-    rows, cols = (slice(max(0, s.start - 3), s.stop + 3) for s in ndimage.find_objects(mask)[0])
+    rows, cols = (slice(max(0, s.start - 3), s.stop + 3) for s in ndimage.find_objects(mask.astype(int))[0])
     near = ndimage.binary_dilation(mask[rows, cols], EIGHT, iterations=2)
     return np.clip(ink[rows, cols] / np.quantile(ink[mask], 0.9), 0, 1) * near
 

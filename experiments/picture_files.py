@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 PIXELS = 64 * 10**6                 # in a picture, at most: a bomb unpacks to more
+SIDE = 2000                         # pixels of the longer side to which larger pictures are reduced, or more
 FORMATS = 'PNG', 'JPEG', 'TIFF', 'BMP', 'GIF', 'WEBP', 'PPM', 'TGA', 'JPEG2000'       # none that runs a program
 
 
@@ -40,22 +41,36 @@ def check_size(cols, rows):
 
 
 def pixels(image):
-    """What a Pillow image shows, as an array."""
-    from PIL import Image, ImageOps
-    image = ImageOps.exif_transpose(image)
+    """What a Pillow image shows, as an array, upright."""
+    orientation = image.getexif().get(0x0112, 1)
+    picture = values(image)
+    if orientation in (5, 6, 7, 8):
+        picture = picture.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        picture = picture[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        picture = picture[::-1]
+    return picture
+
+
+def values(image):
+    """The greys or colours of a Pillow image, reduced where it is large, as its file has it."""
+    from PIL import Image
     if image.mode[0] in 'IF':                                    # 16 or 32 bits, or floats
-        picture = np.asarray(image).astype('float32')
+        picture = np.asarray(image)
         if not np.isfinite(picture).all():
             raise ValueError('has pixels that are no finite numbers')
         return picture
-    if image.mode in ('1', 'L'):
-        return np.asarray(image.convert('L'))
-    if 'A' in image.getbands() or 'a' in image.getbands() or 'transparency' in image.info:
-        image = image.convert('RGBA')
-        papers = [np.asarray(Image.alpha_composite(Image.new('RGBA', image.size, paper), image).convert('RGB'))
-                  for paper in ('white', 'black')]
-        return max(papers, key=lambda picture: float(picture.max()) - picture.min())     # white, if both show as much
-    return np.asarray(image.convert('RGB'))
+    see_through = image.mode in ('LA', 'PA', 'La', 'RGBA', 'RGBa') or 'transparency' in image.info
+    mode = 'RGBA' if see_through else 'L' if image.mode in ('1', 'L') else 'RGB'
+    if image.mode != mode:
+        image = image.convert(mode)
+    image = image.reduce(max(1, max(image.size) // SIDE))
+    if not see_through:
+        return np.asarray(image)
+    papers = [np.asarray(Image.alpha_composite(Image.new('RGBA', image.size, paper), image).convert('RGB'))
+              for paper in ('white', 'black')]
+    return max(papers, key=lambda picture: float(picture.max()) - picture.min())         # white, if both show as much
 
 
 def read_pgm(file):
