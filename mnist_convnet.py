@@ -29,25 +29,31 @@ hidden = 'conv'          # hidden layers, joined by '-': 'conv', 'conv-conv', 'c
 W1dim = (5, 5)           # rows and columns of a filter: about the width of two strokes
 W1nch = 16               # filters: 64 take four times as long for slightly fewer errors
 ds1 = (2, 2)             # pooling window: (4, 4) bears larger shifts, and is better
+st1 = None               # rows and columns by which the window moves; None: as ds1, side by side
+pad1 = 0                 # zeros around the images: 2 keep their size under a filter of (5, 5)
 afunc1 = 'linear'        # 'linear', 'ReLu', 'sigmoid' or 'tanh'; max-pooling is not linear already
 H1 = 1000                # units of a fully connected first layer
-W2dim = (5, 5)           # the same for the second layer, conv or fully connected
-W2nch = 16
-ds2 = (2, 2)
-afunc2 = 'linear'
-H2 = 400
-afunc3 = 'linear'        # of the third layer, which is fully connected
-H3 = 400
+W2dim, W2nch, ds2, st2, pad2, afunc2, H2 = (5, 5), 16, (2, 2), None, 0, 'linear', 400         # of the second layer
+afunc3, H3 = 'linear', 400                                      # of the third layer, which is fully connected
 withBias = False         # biases in conv layers: the article's runs had none; they change little, either way
-Wsigma = 0.05            # standard deviation of the hidden layers' initial weights
+Wsigma = 0.05            # standard deviation of the hidden layers' initial weights; 'He': from their number of inputs
 
 # training
 eta = 0.05               # learning rate: ten times less than the article says, but what its logs show
 mu = 0.8                 # momentum
+schedule = 'constant'    # 'linear' and 'cosine' let eta fall to 0 over the epochs
+warmup = 0               # epochs over which eta rises from 0 first
 batchsize = 100          # examples in a minibatch
 nepoch = 50              # passes through the NL examples
 interval = 10            # epochs between printed lines
-seed = 0                 # of initial weights and order of examples: repeat with others before believing a figure
+seed = 0                 # of all that is random: repeat with others before believing a figure
+
+# regularisation: 0 is none
+drop1 = drop2 = drop3 = 0.      # share of a layer's outputs left out while training
+decay = 0.                      # weight decay of all W
+maxnorm = 0.                    # limit to the norm of each filter, and of each unit's weights
+average = 0.                    # decay of a running mean of the weights, which is evaluated and saved
+shift, rotate, zoom, elastic = 0, 0., 0., 0.    # of each image anew, at most: pixels, degrees, share; pixels (rms)
 
 # files
 checkpoint = ''          # 'FILE.npz' keeps the state of the training after every epoch and when it is stopped
@@ -61,13 +67,14 @@ with script.ending():
 
     layers, shape = [], mnist.image_size(data)
     for n, kind in enumerate(hidden.split('-'), 1):
-        afunc = settings['afunc%d' % n]
+        afunc, drop = settings['afunc%d' % n], settings['drop%d' % n]
         with script.named('layer %d' % n):
             if kind == 'full':
-                layers.append(FullLayer(int(np.prod(shape)), settings['H%d' % n], afunc, Wsigma=Wsigma, rng=rng))
+                layers.append(FullLayer(int(np.prod(shape)), settings['H%d' % n], afunc, True, Wsigma, rng, drop))
             else:
-                Wdim, Wnch, ds = (settings[name % n] for name in ('W%ddim', 'W%dnch', 'ds%d'))
-                layers.append(ConvLayer(*shape[1:], shape[0], *Wdim, Wnch, ds, afunc, withBias, Wsigma, rng))
+                Wdim, Wnch, ds, st, pad = (settings[name % n] for name in ('W%ddim', 'W%dnch', 'ds%d', 'st%d', 'pad%d'))
+                layers.append(ConvLayer(*shape[1:], shape[0], *Wdim, Wnch, ds, afunc, withBias, Wsigma, rng, st, pad,
+                                        drop))
         shape = layers[-1].Zshape
 
     dataset = mnist.load(data, NL)
@@ -85,7 +92,9 @@ with script.ending():
         for line in kept.changes if kept else []:
             print('# changed from ' + line)
         log = []                         # the lines printed, as training proceeds
-        training.train(net, dataset, eta, mu, batchsize, nepoch, interval, random_stream(seed, 'order'), log, kept)
+        training.train(net, dataset, eta, mu, batchsize, nepoch, interval, random_stream(seed, 'order'), log, kept,
+                       decay=decay, maxnorm=maxnorm, average=average, schedule=schedule, warmup=warmup,
+                       distort=(shift, rotate, zoom, elastic), seed=seed)
     if 'not MNIST' in dataset.source:
         print('# data: %s' % dataset.source)
     print('# threads: %s wall time: %.1f s' % (os.environ['OMP_NUM_THREADS'], time.time() - start), file=sys.stderr)

@@ -2,10 +2,13 @@
 import hashlib
 import inspect
 import numbers
+import zlib
 
 from theano_setup import theano
 import numpy as np
 import theano.tensor as T
+
+from fused.dropout import Dropout
 
 AFUNC = {
     'linear': lambda Y: Y,
@@ -20,15 +23,15 @@ class FullLayer:
     """Fully connected layer: Z = afunc(X W + b).
 
     X: (N, ...) flattened to (N, D); W: (D, H), initially N(0, Wsigma^2); b: (H,), initially 0, or none;
-    Z: (N, H). rng: numpy RandomState that draws W.
+    Z: (N, H), of which the share drop is left out in training. rng: numpy RandomState that draws W.
     Raises ValueError naming the argument, its value and what is allowed.
     """
 
-    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.05, rng=None):
+    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.05, rng=None, drop=0.):
         self.D, self.H = positive_int('D', D), positive_int('H', H)
         self.Xshape, self.Zshape = (self.D,), (self.H,)
         self.afunc = one_of('afunc', afunc, AFUNC)
-        self.withBias = one_of('withBias', withBias, (True, False))
+        self.withBias, self.drop = one_of('withBias', withBias, (True, False)), share('drop', drop)
         self.W = initial_weights((self.D, self.H), self.H, Wsigma, rng)
         self.b = theano.shared(np.zeros(self.H, theano.config.floatX), 'b') if withBias else None
         self.params = [self.W] + ([self.b] if withBias else [])
@@ -37,14 +40,15 @@ class FullLayer:
         Y = T.dot(X.flatten(2), self.W)
         if self.withBias:
             Y = Y + self.b
-        return AFUNC[self.afunc](Y)
+        Z = AFUNC[self.afunc](Y)
+        return dropout(Z, self.drop, self.W) if training and self.drop else Z
 
     def arguments(self):
-        return dict(D=self.D, H=self.H, afunc=self.afunc, withBias=self.withBias)
+        return dict(D=self.D, H=self.H, afunc=self.afunc, withBias=self.withBias, drop=self.drop)
 
     def __repr__(self):
-        return '%s(D %d -> H %d, %s%s)' % (type(self).__name__, self.D, self.H, self.afunc,
-                                           '' if self.withBias else ', no bias')
+        return '%s(D %d -> H %d, %s%s%s)' % (type(self).__name__, self.D, self.H, self.afunc, '' if self.withBias else
+                                             ', no bias', ', drop %g' % self.drop if self.drop else '')
 
 
 class Net:
@@ -116,17 +120,42 @@ def error_rate(p, t):
     return T.neq(T.argmax(p, axis=1), t).mean(dtype='float64')
 
 
-def momentum(cost, params, eta, mu):
+def momentum(cost, params, eta, mu, decay=0.):
     """Updates of one step of momentum SGD, {shared variable: its next value}:
 
-        v <- mu v - eta dcost/dW,   W <- W + v
+        v <- mu v - eta (dcost/dW + decay W),   W <- W + v
+
+    Biases, which have one dimension, do not decay.
     """
     updates = {}
     for W, g in zip(params, T.grad(cost, params)):
         v = theano.shared(np.zeros_like(W.get_value()), 'v_%s' % W.name)
-        updates[v] = mu * v - eta * g
+        slope = g + decay * W if decay and W.ndim > 1 else g
+        updates[v] = mu * v - eta * slope
         updates[W] = W + updates[v]
     return updates
+
+
+def limit_norms(updates, params, maxnorm):
+    """Updates after which no filter, and no unit's weights, have a norm above maxnorm (Srebro and Shraibman 2005)."""
+    limited = dict(updates)
+    for W in params:
+        if W.ndim > 1:
+            axes = (1, 2, 3) if W.ndim == 4 else 0                    # what one filter, or one unit, sums over
+            norm = T.sqrt((updates[W]**2).sum(axis=axes, keepdims=True))
+            limited[W] = updates[W] * T.minimum(1, maxnorm / T.maximum(norm, 1e-30))
+    return limited
+
+
+def running_means(updates, params, average):
+    """A shared variable for each parameter, and updates by which it is the running mean of its values after the steps:
+
+        m <- a m + (1 - a) W,   a = min(average, (1 + n) / (10 + n)) after n steps: the first values are forgotten
+    """
+    n = theano.shared(np.zeros((), theano.config.floatX), 'n')
+    a = T.minimum(average, (1 + n) / (10 + n))
+    means = [theano.shared(W.get_value(), 'm_%s' % W.name) for W in params]
+    return means, {**updates, n: n + 1, **{m: a * m + (1 - a) * updates[W] for m, W in zip(means, params)}}
 
 
 def random_stream(seed, purpose, epoch=0):
@@ -138,10 +167,33 @@ def random_stream(seed, purpose, epoch=0):
     return np.random.RandomState(np.frombuffer(digest, '<u4'))
 
 
+noise_key = theano.shared(np.int64(0), 'noise_key')       # another one for each minibatch: see dropout
+
+
+def noise_of(seed, epoch):
+    """The noise_key of the first minibatch of an epoch; the others follow it."""
+    return int(random_stream(seed, 'noise', epoch).randint(2**31)) << 8
+
+
+def dropout(Z, drop, W):
+    """Z, of which a random share drop is 0, and the rest 1 / (1 - drop) times what it was (Srivastava et al. 2014).
+
+    What is left out follows from noise_key and from the values that the layer's W begins with, and nothing else: it is
+    the same after a resume, and with any number of threads.
+    """
+    salt = (zlib.crc32(W.get_value(borrow=True)) >> 2) << 32
+    return Dropout()(Z, noise_key + theano.shared(np.int64(salt)), theano.shared(drop))
+
+
 def initial_weights(shape, H, sigma, rng):
-    """Shared variable W of the given shape drawn from N(0, sigma^2), of a layer of H values for each example."""
+    """Shared variable W of the given shape drawn from N(0, sigma^2), of a layer of H values for each example.
+
+    sigma 'He': the square root of 2 / the number of inputs that one unit sums over (He et al. 2015).
+    """
+    if isinstance(sigma, str) and sigma == 'He':
+        sigma = np.sqrt(2 / (np.prod(shape[1:]) if len(shape) == 4 else shape[0]))
     if not isinstance(sigma, numbers.Real) or isinstance(sigma, bool) or not 0 <= sigma <= 1e30:
-        raise ValueError('Wsigma = %.200r: must be a finite number of at least 0 and at most 1e30' % (sigma,))
+        raise ValueError("Wsigma = %.200r: must be a finite number of at least 0 and at most 1e30, or 'He'" % (sigma,))
     if np.prod(shape, dtype='float64') > 2**28:
         raise ValueError('W of shape %s: must have at most %d weights' % (shape, 2**28))
     if H > 2**20:
@@ -151,11 +203,18 @@ def initial_weights(shape, H, sigma, rng):
     return theano.shared(rng.normal(0, sigma, shape).astype(theano.config.floatX), 'W')
 
 
-def positive_int(name, value, limit=10**9):
-    """value, if it is a whole number from 1 to limit; else ValueError."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= value <= limit:
-        raise ValueError('%s = %.200r: must be a whole number from 1 to %d' % (name, value, limit))
+def positive_int(name, value, least=1, limit=10**9):
+    """value, if it is a whole number from least to limit; else ValueError."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not least <= value <= limit:
+        raise ValueError('%s = %.200r: must be a whole number from %d to %d' % (name, value, least, limit))
     return int(value)
+
+
+def share(name, value):
+    """value, if it is a number from 0 to below 1; else ValueError."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= value < 1:
+        raise ValueError('%s = %.200r: must be a number of at least 0 and below 1' % (name, value))
+    return float(value)
 
 
 def one_of(name, value, allowed):

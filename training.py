@@ -9,8 +9,8 @@ from theano_setup import theano
 import numpy as np
 import theano.tensor as T
 
-import fused  # compiles conv2d + pool_2d to one Op; without this line, stock Theano
-from nnet import momentum
+from fused.distort import Distort
+from nnet import limit_norms, momentum, noise_key, noise_of, running_means
 from run.checkpoints import State, is_due
 from run.progress import Progress, said_if_slow
 from run.signals import Stopped, signals_received
@@ -30,25 +30,34 @@ class ArgumentError(ValueError):
 
 
 def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None, optimiser=None,
-          after_epoch=None):
+          after_epoch=None, decay=0., maxnorm=0., average=0., schedule='constant', warmup=0, distort=(0, 0, 0, 0),
+          seed=0):
     """Trains the net for nepoch epochs, printing the error log; returns its lines, a list or the one given.
 
     Each epoch uses every training example once, in an order drawn from rng, a numpy RandomState. eta: learning rate,
     or a function of the epoch, 1 to nepoch, that returns it. checkpoint: a run.checkpoints.Checkpoint or None.
     optimiser(cost, params): a dictionary of updates, {shared variable: next value}; momentum SGD where not given.
-    after_epoch(epoch, net, log) is called after each epoch of training.
+    after_epoch(epoch, net, log) is called after each epoch of training. decay: of all W, in each step, times eta;
+    maxnorm: of each filter's and each unit's weights, 0 for none; average: of the running means of the parameters,
+    which the log is about and the net has in the end, 0 for none; schedule: a name of SCHEDULES, after warmup epochs
+    in which eta rises from 0; distort: shift, rotate, zoom, elastic of fused.distort; seed: of dropout, distortions.
     Raises ArgumentError, NotFinite within the minibatch whose cost is not finite,
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
-    check(net, data, eta, mu, batchsize, nepoch, interval, rng)
+    check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule)
     log = [] if log is None else log
     NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
     cost = net.training_cost(X, t)
-    updates = (optimiser or functools.partial(momentum, eta=rate, mu=mu))(cost, net.params)
-    state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log)
+    updates = (optimiser or functools.partial(momentum, eta=rate, mu=mu, decay=decay))(cost, net.params)
+    if maxnorm:
+        updates = limit_norms(updates, net.params, maxnorm)
+    means = []
+    if average:
+        means, updates = running_means(updates, net.params, average)
+    state = State(net.params + [variable for variable in updates if variable not in net.params], means, rng, log)
     earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
-    functions = compile_functions(net, data, X, t, cost, updates)
+    functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 
     with signals_received() as signals, Progress(nepoch * nbatch) as progress:
         def say(*columns):
@@ -68,8 +77,12 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         try:
             for epoch in range(state.epoch, nepoch + 1):
                 if epoch > 0:
-                    rate.set_value(learning_rate(eta, epoch))
+                    eta_now, noise = learning_rate(eta, epoch), noise_of(seed, epoch)
                     for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:
+                        done = epoch - 1 + state.minibatch / nbatch
+                        share = share_of_eta(schedule, warmup, done, nepoch)
+                        rate.set_value(np.asarray(eta_now * share, theano.config.floatX))
+                        noise_key.set_value(noise + state.minibatch)
                         cost = functions.update(minibatch)
                         state.minibatch += 1
                         where = 'epoch %d, minibatch %d of %d' % (epoch, state.minibatch, nbatch)
@@ -88,11 +101,13 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         except Stopped:
             if checkpoint:
                 checkpoint.save(net, state)
+            state.keep_means()
             raise
         last = [line for line in log if line.startswith('%d ' % nepoch)]   # none where a resumed run is to end at once
         errors = (last or [say_errors(nepoch)])[-1].split()[2:4]
         cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
         check_finite(cost, 'on the test examples')
+        state.keep_means()
         say('# NT = %d' % len(data.tT))
         say(nepoch, cost, *errors, error)
     return log
@@ -103,13 +118,25 @@ def minibatches(order, batchsize):
     return [order[first:first + batchsize].astype('int32') for first in range(0, len(order), batchsize)]
 
 
+SCHEDULES = {                      # share of eta where a share d, 0 to 1, of the training is done
+    'constant': lambda d: 1.,
+    'linear': lambda d: 1 - d,
+    'cosine': lambda d: (1 + np.cos(np.pi * d)) / 2,
+}
+
+
+def share_of_eta(schedule, warmup, done, nepoch):
+    """By how much eta is multiplied after so many epochs, fractions of them included."""
+    return SCHEDULES[schedule](done / nepoch) * (min(1, done / warmup) if warmup else 1)
+
+
 def learning_rate(eta, epoch):
     """eta, or what the function eta gives for this epoch."""
     value = eta(epoch) if callable(eta) else eta
     if not is_number(value) or not 0 <= value <= 1e30:
         raise ArgumentError('eta%s = %.200r: must be a finite number of at least 0 and at most 1e30' % (
             '(%d)' % epoch if callable(eta) else '', value))
-    return np.asarray(value, theano.config.floatX)
+    return value
 
 
 def check_finite(value, where, name='cost'):
@@ -128,19 +155,24 @@ def mean_over(evaluate, images, labels, signals):
     return sums[0] / N, 100 * np.round(sums[1]) / N
 
 
-def compile_functions(net, data, X, t, cost, updates):
+def compile_functions(net, data, X, t, cost, updates, means=(), distort=(0, 0, 0, 0)):
     """Theano functions of a net on a data set.
 
     update(index): one step on the training examples at index, int32 (batchsize,); returns the minibatch's cost
-    before the step. evaluate(X, t): mean cost and share of errors over the images and labels given.
+    before the step. evaluate(X, t): mean cost and share of errors over the images and labels given, with the means
+    in place of the parameters where there are any.
     """
     index = T.ivector('index')
     images, labels = data.XL.astype(theano.config.floatX, copy=False), data.tL.astype('int32', copy=False)
     XL, tL = theano.shared(images, 'XL', borrow=True), theano.shared(labels, 'tL', borrow=True)      # not copied
     with said_if_slow(6, '# compiling: the first time takes a minute or so'), \
             contextlib.redirect_stdout(sys.stderr):             # what Theano prints is not part of the log
-        update = theano.function([index], cost, updates=list(updates.items()), givens={X: XL[index], t: tL[index]})
-        evaluate = theano.function([X, t], [net.cost(X, t), net.error(X, t)])
+        examples = XL[index]
+        if any(distort):
+            mean = theano.shared(np.array(np.broadcast_to(data.mean, images.shape[1:]), theano.config.floatX), 'mean')
+            examples = Distort()(XL, mean, index, ~noise_key, theano.shared(np.array(distort, 'float64')))
+        update = theano.function([index], cost, updates=list(updates.items()), givens={X: examples, t: tL[index]})
+        evaluate = theano.function([X, t], [net.cost(X, t), net.error(X, t)], givens=list(zip(net.params, means)))
     try:
         evaluate(images[:1], labels[:1])
     except (ValueError, IndexError, TypeError) as error:
@@ -163,7 +195,7 @@ def is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
+def check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule):
     """ArgumentError where train() could not go through with what it is given."""
     for part in 'LVT':
         X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
@@ -184,6 +216,8 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
     learning_rate(eta, 1)
     if not is_number(mu) or not 0 <= mu < 1:
         raise ArgumentError('mu = %.200r: must be a number of at least 0 and below 1' % (mu,))
+    if schedule not in SCHEDULES:
+        raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(SCHEDULES)))
     if not isinstance(rng, np.random.RandomState):
         raise ArgumentError('rng = %.200r: must be a numpy RandomState' % (rng,))
 

@@ -25,15 +25,21 @@ MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are kno
 class State:
     """What a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
 
-    epoch, minibatch: so many minibatches of this epoch are done; rng_state: of rng before this epoch.
+    means: running means of the parameters, or none; epoch, minibatch: so many minibatches of this epoch are done;
+    rng_state: of rng before this epoch.
     """
 
-    def __init__(self, variables, rng, log):
-        self.variables, self.rng, self.log = variables, rng, log
+    def __init__(self, variables, means, rng, log):
+        self.variables, self.means, self.rng, self.log = variables, means, rng, log
         self.begin(0)
 
     def begin(self, epoch):
         self.epoch, self.minibatch, self.rng_state = epoch, 0, self.rng.get_state()
+
+    def keep_means(self):
+        """Puts the means, where there are any, in the place of the parameters."""
+        for W, mean in zip(self.variables, self.means):
+            W.set_value(mean.get_value())
 
 
 def is_due(epoch, nepoch, interval):
@@ -82,7 +88,8 @@ class Checkpoint:
             raise FileError('%s: was written by an earlier version, whose momentum had another formula: remove it to '
                             'start anew' % self.path)
         there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
-        differ = [name for name, value in there.items() if name not in MAY_CHANGE and value != self.settings.get(name)]
+        may_change = MAY_CHANGE if there.get('schedule', 'constant') == 'constant' else ('interval', 'data')
+        differ = [name for name, value in there.items() if name not in may_change and value != self.settings.get(name)]
         refused = ['%s = %r, not %r' % (name, there[name], self.settings.get(name)) for name in differ
                    if name not in self.may_change]
         if refused:
@@ -137,6 +144,7 @@ class Checkpoint:
             self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint, K=self.data.K,
             source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
+            means=len(state.means),
             rng_state=[kind] + others), arrays)
 
 

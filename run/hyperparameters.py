@@ -11,21 +11,33 @@ FILES = 'checkpoint', 'resume', 'change', 'save'         # what is kept, and not
 CHANGEABLE = 'eta', 'mu', 'batchsize'                    # at a resume, where change= names them
 
 HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
+SHARE = (lambda value: is_number(value) and value < 1), 'a number of at least 0 and below 1'
+LIMIT = is_number, 'a finite number of at least 0 and at most 1e30'
+STRIDE = (lambda value: value is None or PAIR[0](value)), PAIR[1] + ', or None'
+PAD = integers(0, 1000)
 RULES = {
     'data': (mnist.is_data, "'auto', 'mnist', 'drawn' or a folder of IDX files"),
     'NL': POSITIVE_INT,
     'hidden': one_of(*HIDDEN),
-    'W1dim': PAIR, 'W1nch': POSITIVE_INT, 'ds1': PAIR, 'afunc1': HIDDEN_AFUNC, 'H1': POSITIVE_INT,
-    'W2dim': PAIR, 'W2nch': POSITIVE_INT, 'ds2': PAIR, 'afunc2': HIDDEN_AFUNC, 'H2': POSITIVE_INT,
+    'W1dim': PAIR, 'W1nch': POSITIVE_INT, 'ds1': PAIR, 'st1': STRIDE, 'pad1': PAD, 'afunc1': HIDDEN_AFUNC,
+    'H1': POSITIVE_INT,
+    'W2dim': PAIR, 'W2nch': POSITIVE_INT, 'ds2': PAIR, 'st2': STRIDE, 'pad2': PAD, 'afunc2': HIDDEN_AFUNC,
+    'H2': POSITIVE_INT,
     'afunc3': HIDDEN_AFUNC, 'H3': POSITIVE_INT,
     'withBias': BOOL,
-    'Wsigma': (is_number, 'a finite number of at least 0 and at most 1e30'),
+    'Wsigma': (lambda value: value == 'He' or is_number(value),
+               "a finite number of at least 0 and at most 1e30, or 'He'"),
     'eta': (lambda value: is_number(value) and value > 0, 'a finite number above 0 and at most 1e30'),
-    'mu': (lambda value: is_number(value) and value < 1, 'a number of at least 0 and below 1'),
+    'mu': SHARE,
+    'schedule': one_of('constant', 'linear', 'cosine'), 'warmup': integers(0, 10**9),
     'batchsize': POSITIVE_INT,
     'nepoch': integers(0, 10**9),
     'interval': POSITIVE_INT,
     'seed': SEED,
+    'drop1': SHARE, 'drop2': SHARE, 'drop3': SHARE,
+    'decay': LIMIT, 'maxnorm': LIMIT, 'average': SHARE,
+    'shift': integers(0, 1000), 'rotate': (lambda value: is_number(value, most=180), 'a number from 0 to 180'),
+    'zoom': SHARE, 'elastic': (lambda value: is_number(value, most=1000), 'a number from 0 to 1000'),
     'checkpoint': file_named('.npz'), 'resume': BOOL,
     'change': (lambda value: value == '' or all(name in CHANGEABLE for name in value.split(',')),
                "'' or names of " + ', '.join(CHANGEABLE)),
@@ -33,9 +45,11 @@ RULES = {
 }
 
 FIRST_RUN = {
-    'data': 'auto', 'NL': 50000, 'hidden': 'conv', 'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'afunc1': 'linear',
-    'H1': 1000, 'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'afunc2': 'linear', 'H2': 400, 'afunc3': 'linear',
-    'H3': 400, 'withBias': False, 'Wsigma': 0.05, 'eta': 0.05, 'mu': 0.8, 'batchsize': 100, 'nepoch': 50,
+    'data': 'auto', 'NL': 50000, 'hidden': 'conv', 'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'st1': None, 'pad1': 0,
+    'afunc1': 'linear', 'H1': 1000, 'drop1': 0., 'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'st2': None, 'pad2': 0,
+    'afunc2': 'linear', 'H2': 400, 'drop2': 0., 'afunc3': 'linear', 'H3': 400, 'drop3': 0., 'withBias': False,
+    'Wsigma': 0.05, 'eta': 0.05, 'mu': 0.8, 'schedule': 'constant', 'warmup': 0, 'batchsize': 100, 'nepoch': 50,
+    'shift': 0, 'rotate': 0., 'zoom': 0., 'elastic': 0., 'decay': 0., 'maxnorm': 0., 'average': 0.,
     'interval': 10, 'seed': 0,
 }
 

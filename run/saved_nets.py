@@ -121,8 +121,9 @@ def load_net(path):
     about, arrays = archive.read(path, ('saved net', 'checkpoint'), FORMAT)
     try:
         net = build(about)
+        means = about.get('means', 0)                   # of a checkpoint, its last variables
         for n, W in enumerate(net.params):
-            value = arrays['W%d' % n]
+            value = arrays['v%d' % (about['variables'] - len(net.params) - means + n) if means else 'W%d' % n]
             if value.shape != W.get_value(borrow=True).shape:
                 raise ValueError('W%d of shape %s' % (n, value.shape))
             W.set_value(value.astype(theano.config.floatX))

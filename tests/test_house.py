@@ -109,7 +109,8 @@ def test_lines_have_at_most_120_columns():
 def test_the_body_of_the_script_has_no_name_that_is_a_hyperparameter():
     """What is a setting is never the data, the net or the log: their names at IPython's prompt stay true."""
     tree = TREES['mnist_convnet.py']
-    settings = {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)}
+    settings = {name.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+                for name in ast.walk(target) if isinstance(name, ast.Name)}
     body, = (node for node in tree.body if isinstance(node, ast.With))
     stored = {node.id for node in ast.walk(body) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     assert 'seed' in settings and 'net' in stored and not settings & stored

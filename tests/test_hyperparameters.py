@@ -15,7 +15,11 @@ def defaults():
     """The hyperparameters at the top of mnist_convnet.py, read without running it."""
     with open(os.path.join(ROOT, 'mnist_convnet.py'), encoding='utf-8') as file:
         body = ast.parse(file.read()).body
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in body if isinstance(node, ast.Assign)}
+    namespace = {}
+    for node in body:
+        if isinstance(node, ast.Assign):
+            exec(compile(ast.Module([node], []), 'mnist_convnet.py', 'exec'), {}, namespace)
+    return namespace
 
 
 def settings_of(*arguments):
@@ -57,7 +61,7 @@ def test_arguments_replace_values():
 @pytest.mark.parametrize('argument, line', [
     ('W1nhc=3', 'W1nhc=3: no setting of this name, did you mean W1nch?; known are data, NL, hidden, '),
     ('ETA=1', 'ETA=1: no setting of this name, did you mean eta?'),
-    ('frobnicate=1', 'frobnicate=1: no setting of this name; known are data, '),
+    ('xyzzyx=1', 'xyzzyx=1: no setting of this name; known are data, '),
     ('nepoch', 'nepoch: must be name=value'),
     ('data=nowhere', "data = 'nowhere': must be 'auto', 'mnist', 'drawn' or a folder of IDX files"),
     ('data=', "data = '': must be 'auto'"),

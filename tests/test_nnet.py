@@ -82,7 +82,7 @@ def test_streams_of_random_numbers_are_known_from_seed_purpose_and_epoch():
     (dict(H=True), 'H = True: must be a whole number from 1 to 1000000000'),
     (dict(D=10**6, H=10**6), 'W of shape (1000000, 1000000): must have at most 268435456 weights'),
     (dict(afunc='relu'), "afunc = 'relu': must be one of linear, ReLu, sigmoid, tanh, softmax"),
-    (dict(Wsigma=float('nan')), 'Wsigma = nan: must be a finite number of at least 0 and at most 1e30'),
+    (dict(Wsigma=float('nan')), 'Wsigma = nan: must be a finite number of at least 0 and at most 1e30, or \'He\''),
     (dict(D=1, H=2**21), 'H = 2097152: must be at most 1048576, of which a thousand examples take 4 GiB'),
     (dict(withBias='no'), "withBias = 'no': must be one of True, False"),
     (dict(H=float('nan')), 'H = nan: must be a whole number from 1 to 1000000000'),

@@ -1,0 +1,135 @@
+/* Minibatches gathered and distorted: each image is shifted, turned, zoomed and pushed about, each time in another way. */
+#include "kernel.h"
+#include "random.h"
+
+#define KNOT 7                          /* pixels from one knot of the elastic field to the next */
+#define KNOTS(pixels) (CEIL_DIV(pixels, KNOT) + 3)
+#define ELASTIC_RMS 0.2768f             /* of a cubic B-spline through knots that are uniform in [-1, 1) */
+
+/* Images X (N, nch, row, col), less the mean image (nch, row, col); the most that each distortion does. */
+typedef struct {
+    const real *X, *mean;
+    len N, nch, row, col;
+    int64_t key;
+    double shift, rotate, zoom, elastic;        /* whole pixels; degrees; share; pixels, root mean square */
+} Distortion;
+
+/* A number in [-1, 1). */
+ALWAYS_INLINE float uniform(uint32_t key, uint32_t place)
+{
+    return (float)((int32_t)random_at(key, place) >> 8) * (1 / 8388608.f);
+}
+
+/* A whole number from -most to most. */
+ALWAYS_INLINE len whole(uint32_t key, uint32_t place, len most)
+{
+    return (len)((uint64_t)random_at(key, place) * (uint64_t)(2 * most + 1) >> 32) - most;
+}
+
+/* Sine and cosine of |x| <= pi, by their series: the C library's may differ from one processor to the next. */
+static void sine_cosine(double x, double *sine, double *cosine)
+{
+    double s = 0, c = 0;
+    for (int n = 20; n > 0; n -= 2) {
+        s = (1 - s) * x * x / (n * (n + 1));
+        c = (1 - c) * x * x / (n * (n - 1));
+    }
+    *sine = x * (1 - s), *cosine = 1 - c;
+}
+
+/* Weights of the four knots around a place, f of the way from the second to the third: the cubic B-spline. */
+ALWAYS_INLINE void spline(float w[4], float f)
+{
+    const float g = 1 - f;
+    w[0] = g * g * g / 6, w[3] = f * f * f / 6;
+    w[1] = 2 / 3.f - f * f * (1 - f / 2), w[2] = 2 / 3.f - g * g * (1 - g / 2);
+}
+
+/* Floats of scratch that an image takes: the padded image, the field along columns, a row of places. */
+static len distort_reals(const Distortion *d)
+{
+    return ALIGNED((d->row + 3) * (d->col + 3)) + ALIGNED(2 * KNOTS(d->row) * d->col) + 4 * ALIGNED(d->col);
+}
+
+/* The field at the knots of every row, interpolated along the columns: field (2, KNOTS(row), col), y first. */
+static void field_along_columns(real *field, const Distortion *d, uint32_t key)
+{
+    const len rows = KNOTS(d->row), cols = KNOTS(d->col);
+    const float most = (float)d->elastic / ELASTIC_RMS;
+    for (len k = 0; k < 2 * rows; k++)
+        for (len c = 0; c < d->col; c++) {
+            float w[4], sum = 0;
+            spline(w, (float)(c % KNOT) / KNOT);
+            for (int j = 0; j < 4; j++)
+                sum += w[j] * uniform(key, (uint32_t)(8 + k * cols + c / KNOT + j));
+            field[k * d->col + c] = most * sum;
+        }
+}
+
+/* One image x (nch, row, col) -> z. The pixel at (r, c) of z is that of x at M (r - middle, c - middle) + middle, moved by
+ * shift and by the elastic field, between the four pixels around; beyond the border are zeros. */
+static void distort_image(const Distortion *d, real *z, const real *x, uint32_t key, real *scratch)
+{
+    const len row = d->row, col = d->col, width = col + 3;
+    real *padded = scratch, *field = padded + ALIGNED((row + 3) * width);
+    real *y_of = field + ALIGNED(2 * KNOTS(row) * col), *x_of = y_of + ALIGNED(col), *fy = x_of + ALIGNED(col);
+    int32_t *from = (int32_t *)(fy + ALIGNED(col));
+    double sine, cosine;
+    sine_cosine(d->rotate * uniform(key, 0) * (3.14159265358979323846 / 180), &sine, &cosine);
+    const double scale = 1 / (1 + d->zoom * uniform(key, 1));
+    const double dy = whole(key, 2, (len)d->shift), dx = whole(key, 3, (len)d->shift);
+    const double m00 = scale * cosine, m01 = scale * sine, middle_y = (row - 1) / 2., middle_x = (col - 1) / 2.;
+    if (d->elastic)
+        field_along_columns(field, d, key);
+    for (len k = 0; k < d->nch; k++) {
+        const real *mean = d->mean + k * row * col;
+        memset(padded, 0, (row + 3) * width * sizeof(real));
+        for (len r = 0; r < row; r++)
+            for (len c = 0; c < col; c++)
+                padded[(r + 1) * width + c + 1] = x[(k * row + r) * col + c] + mean[r * col + c];
+        for (len r = 0; r < row; r++) {
+            const real y0 = (real)(m00 * (r - middle_y) + middle_y - dy), ys = (real)-m01, cx = (real)middle_x;
+            const real x0 = (real)(m01 * (r - middle_y) + middle_x - dx), xs = (real)m00;
+            for (len c = 0; c < col; c++) {
+                y_of[c] = y0 + ys * ((real)c - cx);
+                x_of[c] = x0 + xs * ((real)c - cx);
+            }
+            if (d->elastic) {
+                float w[4];
+                spline(w, (float)(r % KNOT) / KNOT);
+                const real *at = field + r / KNOT * col, *also = at + KNOTS(row) * col;
+                for (int j = 0; j < 4; j++)
+                    for (len c = 0; c < col; c++) {
+                        y_of[c] += (real)w[j] * at[j * col + c];
+                        x_of[c] += (real)w[j] * also[j * col + c];
+                    }
+            }
+            for (len c = 0; c < col; c++) {
+                const real y = MIN(MAX(y_of[c], (real)-1), (real)row) + 1, xx = MIN(MAX(x_of[c], (real)-1), (real)col) + 1;
+                const int32_t iy = (int32_t)y, ix = (int32_t)xx;
+                fy[c] = y - (real)iy, x_of[c] = xx - (real)ix;
+                from[c] = iy * (int32_t)width + ix;
+            }
+            real *zr = z + (k * row + r) * col;
+            for (len c = 0; c < col; c++) {
+                const real *p = padded + from[c], *q = p + width;
+                const real upper = p[0] + x_of[c] * (p[1] - p[0]), lower = q[0] + x_of[c] * (q[1] - q[0]);
+                zr[c] = upper + fy[c] * (lower - upper) - mean[r * col + c];
+            }
+        }
+    }
+}
+
+/* Z (n, nch, row, col): the images at index (n,), from 0 to N - 1, each distorted in its own way. */
+static int distort(Scratch *s, real *Z, const Distortion *d, const ptrdiff_t *index, len n)
+{
+    const len image = d->nch * d->row * d->col, reals = distort_reals(d);
+    const uint32_t key = short_key(d->key);
+    real *scratch = get_scratch(s, THREADS * reals);
+    if (!scratch)
+        return NO_MEMORY;
+    #pragma omp parallel for schedule(static)
+    for (len i = 0; i < n; i++)
+        distort_image(d, Z + i * image, d->X + index[i] * image, scattered(key + (uint32_t)i), scratch + THREAD * reals);
+    return DONE;
+}

@@ -1,0 +1,121 @@
+"""Decay, max-norm, schedules, running means, dropout in training, strides and zeros around images, against NumPy."""
+from theano_setup import theano
+import os
+import signal
+
+import numpy as np
+import pytest
+import theano.tensor as T
+from scipy.signal import convolve2d
+
+import mlp_3layer
+import naive
+import nnet
+import training
+from convnet import ConvLayer
+from helpers import small_data, small_net
+from nnet import FullLayer, random_stream
+from run.checkpoints import Checkpoint
+from run.saved_nets import load_net
+from run.signals import Stopped
+
+RNG = np.random.RandomState
+ETA, MU, BATCHSIZE, NEPOCH = 0.2, 0.8, 20, 3
+
+
+def trained_in_numpy(decay=0., maxnorm=0., average=0., share=lambda done: 1.):
+    """Parameters after training of small_net on small_data, and their running means, step by step."""
+    data, net, rng = small_data(), small_net(), RNG(5)
+    params = [W.get_value().astype('float64') for W in net.params]
+    velocities, means, step = [0 * W for W in params], [W.copy() for W in params], 0
+    X, target = data.XL.reshape(110, 42).astype('float64'), np.eye(2)[data.tL]
+    for epoch in range(NEPOCH):
+        order = rng.permutation(110)
+        for n, first in enumerate(range(0, 110, BATCHSIZE)):
+            W1, b1, W2, b2 = params
+            x, t = X[order[first:first + BATCHSIZE]], target[order[first:first + BATCHSIZE]]
+            Z = np.tanh(x.dot(W1) + b1)
+            d2 = (naive.softmax(Z.dot(W2) + b2) - t) / len(x)
+            d1 = d2.dot(W2.T) * (1 - Z**2)
+            eta = ETA * share((epoch + n / 6) / NEPOCH)
+            a = min(average, (1 + step) / (10 + step))
+            for k, g in enumerate((x.T.dot(d1) + decay * W1, d1.sum(0), Z.T.dot(d2) + decay * W2, d2.sum(0))):
+                velocities[k] = MU * velocities[k] - eta * g
+                params[k] = params[k] + velocities[k]
+                if maxnorm and params[k].ndim == 2:
+                    params[k] *= np.minimum(1, maxnorm / np.sqrt((params[k]**2).sum(0)))
+                means[k] = a * means[k] + (1 - a) * params[k]
+            step += 1
+    return params, means
+
+
+@pytest.mark.parametrize('options, share', [
+    (dict(decay=0.05), None), (dict(maxnorm=0.5), None), (dict(average=0.9), None),
+    (dict(schedule='linear'), lambda d: 1 - d), (dict(schedule='cosine'), lambda d: (1 + np.cos(np.pi * d)) / 2),
+    (dict(warmup=2), lambda d: min(1, d * NEPOCH / 2)),
+])
+def test_training_equals_numpy(options, share):
+    net = small_net()
+    log = training.train(net, small_data(), ETA, MU, BATCHSIZE, NEPOCH, 1, RNG(5), **options)
+    in_numpy = {name: value for name, value in options.items() if name in ('decay', 'maxnorm', 'average')}
+    params, means = trained_in_numpy(**in_numpy, **({'share': share} if share else {}))
+    for found, expected in zip(net.params, means if 'average' in options else params):
+        np.testing.assert_allclose(found.get_value(), expected, rtol=1e-3, atol=1e-5)
+    p = theano.function([], net.output(theano.shared(small_data().XV)))()          # the log is about what the net has
+    wrong = 100 * (p.argmax(1) != small_data().tV).mean()
+    assert float(log[-3].split()[3]) == pytest.approx(wrong)
+
+
+@pytest.mark.parametrize('st, pad', [((1, 2), 0), ((2, 1), 2), ((3, 3), 1)])
+def test_strides_and_zeros_around_images_equal_numpy(st, pad, rng, mode):
+    layer = ConvLayer(9, 10, 2, 3, 4, 3, (2, 3), 'tanh', True, 0.3, rng, st, pad)
+    X = rng.normal(size=(4, 2, 9, 10)).astype('float32')
+    around = np.pad(X, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    Y = np.array([[sum(convolve2d(x[c], w[c], 'valid') for c in range(2)) for w in layer.W.get_value()] for x in around])
+    Z = np.array([[Y[:, :, r:r + 2, c:c + 3].max((2, 3)) for c in range(0, st[1] * layer.Zcol, st[1])]
+                  for r in range(0, st[0] * layer.Zrow, st[0])]).transpose(2, 3, 0, 1)
+    last_r, last_c = st[0] * (layer.Zrow - 1), st[1] * (layer.Zcol - 1)
+    assert (layer.Yrow, layer.Ycol) == Y.shape[2:] and last_r < layer.Yrow <= last_r + max(2, st[0])
+    assert last_c < layer.Ycol <= last_c + max(3, st[1])                             # windows cover the map
+    x = T.tensor4()
+    found = theano.function([x], layer.output(x), mode=mode)(X)
+    np.testing.assert_allclose(found, np.tanh(Z), rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_is_in_training_alone_and_other_in_each_minibatch():
+    layer = FullLayer(30, 400, 'linear', rng=RNG(0), drop=0.5)
+    x = T.matrix()
+    X = RNG(1).normal(size=(5, 30)).astype('float32')
+    use, train = (theano.function([x], layer.output(x, training)) for training in (False, True))
+    first = train(X)
+    np.testing.assert_allclose(first[first != 0], 2 * use(X)[first != 0], rtol=1e-5)
+    assert abs((first == 0).mean() - 0.5) < 0.06 and (use(X) != 0).all()
+    nnet.noise_key.set_value(nnet.noise_key.get_value() + 1)
+    assert abs(((train(X) == 0) == (first == 0)).mean() - 0.5) < 0.06
+
+
+ALL = dict(decay=0.001, maxnorm=2., average=0.95, warmup=1, distort=(1, 10., 0.1, 1.), seed=3)
+
+
+def run(path, resume=False):
+    """(log, net) of a run with everything on."""
+    rng, data = RNG(0), small_data()
+    layer1 = ConvLayer(6, 7, 1, 3, 3, 4, (3, 3), 'ReLu', rng=rng, st=(2, 2), pad=1, drop=0.2)
+    net = mlp_3layer.Net(layer1, FullLayer(layer1.H, 6, 'tanh', rng=rng, drop=0.4), 2, rng)
+    with Checkpoint(path, {'seed': 3}, data, resume) as checkpoint:
+        return training.train(net, data, 0.1, 0.8, 20, 3, 1, random_stream(3, 'order'), None, checkpoint, **ALL), net
+
+
+def test_a_run_with_everything_is_resumed_within_an_epoch_bit_for_bit(tmp_path, monkeypatch):
+    whole, net = run(str(tmp_path / 'whole.npz'))
+    path = str(tmp_path / 'stopped.npz')
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Progress, 'show', lambda self, done, _: done == 9 and os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(Stopped, match='epoch 2, minibatch 3 of 6'):
+            run(path)
+    resumed, again = run(path, resume=True)
+    assert resumed == whole
+    for W, V in zip(net.params, again.params):
+        np.testing.assert_array_equal(W.get_value(), V.get_value())
+    for W, V in zip(net.params, load_net(path).net.params):                  # the running means, of a checkpoint too
+        np.testing.assert_array_equal(W.get_value(), V.get_value())
