@@ -19,6 +19,7 @@ class Data(collections.namedtuple('Data', 'source XL tL XV tV XT tT Xnch Xrow Xc
     """Examples to train (L), to validate (V), to test (T), and the mean image that was subtracted from them.
 
     X*: float32 (N, Xnch, Xrow, Xcol), pixels / 255 minus mean (Xnch, Xrow, Xcol); t*: int32 (N,), 0 to K - 1.
+    XV is None where there are none to validate.
     """
     __slots__ = ()
 
@@ -78,8 +79,9 @@ def split(arrays, source, NL, NV=None):
 
     t, tT = t.astype('int32'), tT.astype('int32')
     V = slice(len(X) - NV, None)
+    XV = scaled(X[V]) if NV else None
     K = int(t.max()) + 1
-    return Data(source, scaled(X[:NL]), t[:NL], scaled(X[V]), t[V], scaled(XT), tT, *X.shape[1:], K, mean)
+    return Data(source, scaled(X[:NL]), t[:NL], XV, t[V], scaled(XT), tT, *X.shape[1:], K, mean)
 
 
 def image_size(data):

@@ -22,7 +22,8 @@ from run import checkpoints, hyperparameters, saved_nets, script
 
 # data
 data = 'auto'            # MNIST, or digits drawn here if it cannot be had; 'mnist', 'drawn', or a folder of IDX files
-NL = 50000               # examples to train: MNIST's 60000 less NV = 10000 to validate
+NL = 50000               # examples to train, of MNIST's 60000
+NV = None                # examples to validate, the last; None: a sixth, 10000 of MNIST; 0: none, for a last run on all
 
 # net
 hidden = 'conv'          # hidden layers, joined by '-': 'conv', 'conv-conv', 'conv-full', 'conv-conv-full', 'full', ...
@@ -70,14 +71,13 @@ with script.ending():
         afunc, drop = settings['afunc%d' % n], settings['drop%d' % n]
         with script.named('layer %d' % n):
             if kind == 'full':
-                layers.append(FullLayer(int(np.prod(shape)), settings['H%d' % n], afunc, True, Wsigma, rng, drop))
+                layers += [FullLayer(int(np.prod(shape)), settings['H%d' % n], afunc, True, Wsigma, rng, drop)]
             else:
-                Wdim, Wnch, ds, st, pad = (settings[name % n] for name in ('W%ddim', 'W%dnch', 'ds%d', 'st%d', 'pad%d'))
-                layers.append(ConvLayer(*shape[1:], shape[0], *Wdim, Wnch, ds, afunc, withBias, Wsigma, rng, st, pad,
-                                        drop))
+                dim, Wnch, ds, st, pad = (settings[name % n] for name in ('W%ddim', 'W%dnch', 'ds%d', 'st%d', 'pad%d'))
+                layers += [ConvLayer(*shape[1:], shape[0], *dim, Wnch, ds, afunc, withBias, Wsigma, rng, st, pad, drop)]
         shape = layers[-1].Zshape
 
-    dataset = mnist.load(data, NL)
+    dataset = mnist.load(data, NL, NV=NV)
     with script.named('softmax layer'):
         net = {1: mlp_2layer, 2: mlp_3layer, 3: mlp_4layer}[len(layers)].Net(*layers, dataset.K, rng)
 

@@ -68,7 +68,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         def say_errors(epoch):
             cost, error = mean_over(functions.evaluate, data.XL, data.tL, signals)
             check_finite(cost, 'after epoch %d' % epoch)
-            say(epoch, cost, error, mean_over(functions.evaluate, data.XV, data.tV, signals)[1])
+            validation = np.nan if data.XV is None else mean_over(functions.evaluate, data.XV, data.tV, signals)[1]
+            say(epoch, cost, error, validation)
             return log[-1]
 
         for line in earlier or net.log_header() + [
@@ -197,7 +198,7 @@ def is_number(value):
 
 def check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule):
     """ArgumentError where train() could not go through with what it is given."""
-    for part in 'LVT':
+    for part in 'LT' if data.XV is None else 'LVT':
         X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
         check_examples('X' + part, X, 't' + part, t, data.K)
         if X.shape[1:] != data.XL.shape[1:]:

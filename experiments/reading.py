@@ -81,7 +81,7 @@ def with_pixels(data, mean, scale):
         part: (getattr(data, part) + kept) * np.float32(255 / scale) for part in ('XL', 'XV', 'XT')})
 
 
-def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None):
+def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None, **regularisation):
     """training.train, as the settings above read the article."""
     set_spreads(net, inputs, softmax)
     if order == 'once':
@@ -90,7 +90,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         rng = once
     optimiser = None if formula == 'textbook' else functools.partial(momentum, formula=formula, eta=eta, mu=mu)
     data = with_pixels(data, mean, scale)
-    return original_train(net, data, eta, mu, batchsize, nepoch, interval, rng, log, checkpoint, optimiser)
+    return original_train(net, data, eta, mu, batchsize, nepoch, interval, rng, log, checkpoint, optimiser,
+                          **regularisation)
 
 
 if __name__ == '__main__':

@@ -72,7 +72,7 @@ def prepare(arguments):
     import mnist
     import training
     load, train = mnist.load, training.train
-    mnist.load, training.train = functools.partial(load_once, load), lambda *_: None
+    mnist.load, training.train = functools.partial(load_once, load), lambda *_, **__: None
     argv, sys.argv = sys.argv, ['mnist_convnet.py'] + arguments
     said = io.StringIO()
     try:
@@ -86,5 +86,5 @@ def prepare(arguments):
 
 
 @functools.lru_cache(maxsize=1)
-def load_once(load, *arguments):
-    return load(*arguments)
+def load_once(load, *arguments, **options):
+    return load(*arguments, **options)

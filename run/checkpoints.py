@@ -157,6 +157,7 @@ def fingerprint(data):
     """A hash of all examples and labels of a Data."""
     digest = hashlib.sha256()
     for array in (data.XL, data.tL, data.XV, data.tV, data.XT, data.tT):
+        array = array if array is not None else np.zeros(0)
         digest.update(('%s %s' % (array.dtype, array.shape)).encode())
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()

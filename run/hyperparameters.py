@@ -14,10 +14,12 @@ HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
 SHARE = (lambda value: is_number(value) and value < 1), 'a number of at least 0 and below 1'
 LIMIT = is_number, 'a finite number of at least 0 and at most 1e30'
 STRIDE = (lambda value: value is None or PAIR[0](value)), PAIR[1] + ', or None'
+COUNT = integers(0, 10**9)
 PAD = integers(0, 1000)
 RULES = {
     'data': (mnist.is_data, "'auto', 'mnist', 'drawn' or a folder of IDX files"),
     'NL': POSITIVE_INT,
+    'NV': (lambda value: value is None or COUNT[0](value), COUNT[1] + ', or None'),
     'hidden': one_of(*HIDDEN),
     'W1dim': PAIR, 'W1nch': POSITIVE_INT, 'ds1': PAIR, 'st1': STRIDE, 'pad1': PAD, 'afunc1': HIDDEN_AFUNC,
     'H1': POSITIVE_INT,
@@ -45,12 +47,14 @@ RULES = {
 }
 
 FIRST_RUN = {
-    'data': 'auto', 'NL': 50000, 'hidden': 'conv', 'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'st1': None, 'pad1': 0,
-    'afunc1': 'linear', 'H1': 1000, 'drop1': 0., 'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'st2': None, 'pad2': 0,
-    'afunc2': 'linear', 'H2': 400, 'drop2': 0., 'afunc3': 'linear', 'H3': 400, 'drop3': 0., 'withBias': False,
-    'Wsigma': 0.05, 'eta': 0.05, 'mu': 0.8, 'schedule': 'constant', 'warmup': 0, 'batchsize': 100, 'nepoch': 50,
-    'shift': 0, 'rotate': 0., 'zoom': 0., 'elastic': 0., 'decay': 0., 'maxnorm': 0., 'average': 0.,
+    'data': 'auto', 'NL': 50000, 'NV': None,
+    'hidden': 'conv', 'withBias': False, 'Wsigma': 0.05,
+    'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'st1': None, 'pad1': 0, 'afunc1': 'linear', 'H1': 1000, 'drop1': 0.,
+    'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'st2': None, 'pad2': 0, 'afunc2': 'linear', 'H2': 400, 'drop2': 0.,
+    'afunc3': 'linear', 'H3': 400, 'drop3': 0.,
+    'eta': 0.05, 'mu': 0.8, 'schedule': 'constant', 'warmup': 0, 'batchsize': 100, 'nepoch': 50,
     'interval': 10, 'seed': 0,
+    'decay': 0., 'maxnorm': 0., 'average': 0., 'shift': 0, 'rotate': 0., 'zoom': 0., 'elastic': 0.,
 }
 
 

@@ -59,7 +59,7 @@ def test_arguments_replace_values():
 
 
 @pytest.mark.parametrize('argument, line', [
-    ('W1nhc=3', 'W1nhc=3: no setting of this name, did you mean W1nch?; known are data, NL, hidden, '),
+    ('W1nhc=3', 'W1nhc=3: no setting of this name, did you mean W1nch?; known are data, NL, NV, hidden, '),
     ('ETA=1', 'ETA=1: no setting of this name, did you mean eta?'),
     ('xyzzyx=1', 'xyzzyx=1: no setting of this name; known are data, '),
     ('nepoch', 'nepoch: must be name=value'),

@@ -135,7 +135,8 @@ def test_the_examples_to_validate_can_be_had_in_any_number(tmp_path):
     folder = write_folder(tmp_path, X, t, XT, tT)
     for NV in (0, 1, 20):
         data = mnist.load(folder, NL=40, NV=NV)
-        assert np.array_equal(data.tV, t[60 - NV:]) and len(data.XV) == NV and len(data.XL) == 40
+        assert np.array_equal(data.tV, t[60 - NV:]) and len(data.XL) == 40
+        assert data.XV is None if NV == 0 else len(data.XV) == NV
     with pytest.raises(mnist.DataError, match='NL = 40: .* has 39 examples to train'):
         mnist.load(folder, NL=40, NV=21)
 

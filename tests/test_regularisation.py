@@ -119,3 +119,18 @@ def test_a_run_with_everything_is_resumed_within_an_epoch_bit_for_bit(tmp_path, 
         np.testing.assert_array_equal(W.get_value(), V.get_value())
     for W, V in zip(net.params, load_net(path).net.params):                  # the running means, of a checkpoint too
         np.testing.assert_array_equal(W.get_value(), V.get_value())
+
+
+def test_with_no_examples_to_validate_their_column_is_nan(tmp_path):
+    data = small_data()._replace(XV=None, tV=np.zeros(0, 'int32'))
+    path = str(tmp_path / 'c.npz')
+    for nepoch in (1, 2):
+        with Checkpoint(path, {'seed': 3}, data, True) as checkpoint:
+            log = training.train(small_net(), data, 0.1, 0.8, 20, nepoch, 1, RNG(0), None, checkpoint)
+    whole = training.train(small_net(), small_data(), 0.1, 0.8, 20, 2, 1, RNG(0))
+    for line, expected in zip(log[2:], whole[2:]):
+        if not line.startswith('#'):
+            expected = expected.split()
+            expected[3] = 'nan'
+            assert line.split() == expected
+    assert log[2].endswith('NV = 0 K = 2 batchsize = 20') and len(log) == len(whole)
