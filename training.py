@@ -55,7 +55,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     means = []
     if average:
         means, updates = running_means(updates, net.params, average)
-    state = State(net.params + [variable for variable in updates if variable not in net.params], means, rng, log)
+    state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means)
     earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 

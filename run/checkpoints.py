@@ -29,7 +29,7 @@ class State:
     rng_state: of rng before this epoch.
     """
 
-    def __init__(self, variables, means, rng, log):
+    def __init__(self, variables, rng, log, means=()):
         self.variables, self.means, self.rng, self.log = variables, means, rng, log
         self.begin(0)
 

@@ -17,7 +17,7 @@ def test_the_article_s_runs_are_those_of_its_table():
 def test_lenet_is_the_tutorial_s(monkeypatch):
     """20 and 50 maps of 5 x 5, windows of 2 x 2, 500 units, tanh; no momentum, rate 0.1, minibatches of 500."""
     X, t = np.zeros((600, 28, 28), 'uint8'), (np.arange(600) % 10).astype('uint8')
-    monkeypatch.setattr(mnist, 'load', lambda data, NL: mnist.split([X, t, X, t], 'zeros', 500))
+    monkeypatch.setattr(mnist, 'load', lambda data, NL, NV: mnist.split([X, t, X, t], 'zeros', 500))
     settings = runs.prepare(['NL=500'] + runs.arguments_of(runs.RUNS['lenet']))['settings']
     assert [settings[name] for name in ('hidden', 'W1nch', 'W2nch', 'H3', 'W1dim', 'W2dim', 'ds1', 'ds2')] == [
         'conv-conv-full', 20, 50, 500, (5, 5), (5, 5), (2, 2), (2, 2)]
