@@ -20,7 +20,7 @@ def patches():
     names += ['patches.light_import', 'patches.compile_lock', 'patches.full_disk', 'patches.compiled_code',
               'patches.compiler_trials', 'patches.same_digits']
     if sys.platform == 'linux':
-        names += ['patches.precompiled_headers']
+        names += ['patches.precompiled_headers', 'patches.side_by_side']
     return [importlib.import_module('theano_setup.' + name) for name in names]
 
 

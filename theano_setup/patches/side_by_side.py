@@ -19,23 +19,21 @@ from theano_setup import environment
 Job = collections.namedtuple('Job', 'command library folder')
 
 
+def places(command):
+    """The library that a compiler's command makes, and the C++ that it is made from."""
+    at = command.index('-o')
+    return command[at + 1:at + 3]
+
+
 class Started(BaseException):
     """Ends the making of a module where its compiler is started."""
 
 
 class Jobs:
-    """Compilers at work or waiting for a core, by what they are given: the command without its places, and the C."""
+    """Compilers at work or waiting for a core, by Theano's hash of the module that they make."""
 
     def __init__(self):
         self.waiting, self.running = collections.OrderedDict(), {}
-
-    @staticmethod
-    def key_and_job(command):
-        at = command.index('-o')
-        library, source = command[at + 1:at + 3]
-        with open(source) as file:
-            text = file.read()
-        return (tuple(command[:at] + command[at + 3:]), text), Job(command, library, os.path.dirname(source))
 
     def at_work(self, key):
         return key in self.running and self.running[key][1].poll() is None
@@ -46,14 +44,13 @@ class Jobs:
             quiet = dict.fromkeys(('stdin', 'stdout', 'stderr'), subprocess.DEVNULL)
             self.running[key] = job, subprocess.Popen(job.command, **quiet)
 
-    def add(self, command):
-        key, job = self.key_and_job(command)
-        self.waiting.setdefault(key, job)
+    def add(self, key, command):
+        library, source = places(command)
+        self.waiting[key] = Job(command, library, os.path.dirname(source))
         self.fill_cores()
 
-    def take(self, command):
+    def take(self, key, command):
         """Whether the library that the command makes is now where it is to be."""
-        key, wanted = self.key_and_job(command)
         if key in self.waiting:
             self.waiting.move_to_end(key, last=False)
         while key in self.waiting or self.at_work(key):
@@ -63,7 +60,7 @@ class Jobs:
         job, process = self.running.pop(key, (None, None))
         if job is None or process.returncode != 0:
             return False
-        os.replace(job.library, wanted.library)
+        os.replace(job.library, places(command)[0])
         shutil.rmtree(job.folder, ignore_errors=True)
         return True
 
@@ -77,13 +74,9 @@ class Jobs:
         self.running.clear()
 
 
-def needed():
-    return True
-
-
 def after_import(theano):
     from theano.gof import cmodule, vm
-    from theano.gof.cc import CLinker
+    from theano.gof.cc import CLinker, get_module_cache
     from theano.gof.fg import FunctionGraph
     make_all, compile_cmodule, run = vm.VM_Linker.make_all, CLinker.compile_cmodule, cmodule.output_subprocess_Popen
     jobs, linkers, doing = Jobs(), [], []                 # the innermost of linkers, and of what is done, is last
@@ -101,38 +94,46 @@ def after_import(theano):
         if linkers and not hasattr(linkers[-1], 'looked_ahead'):
             linkers[-1].looked_ahead = True
             look_ahead(linkers[-1])
-        with during('take'):
+        with during(jobs.take, hash_of(self)):
             return compile_cmodule(self, location)
 
+    def hash_of(module):
+        return cmodule.get_module_hash(module.get_src_code(), module.cmodule_key())
+
     def look_ahead(linker):
-        known = cmodule.get_module_cache().entry_from_key
+        known = set(get_module_cache().module_hash_to_key_data)
         for node in linker.schedule(linker.fgraph):
             location = None
             try:
                 module = CLinker().accept(FunctionGraph(node.inputs, node.outputs), no_recycling=[])
-                if module.cmodule_key() not in known:
-                    location = cmodule.dlimport_workdir(theano.config.compiledir)
-                    with during('add'):
-                        compile_cmodule(module, location)
+                if module.cmodule_key() in get_module_cache().entry_from_key or hash_of(module) in known:
+                    continue
+                known.add(hash_of(module))
+                location = cmodule.dlimport_workdir(theano.config.compiledir)
+                with during(jobs.add, hash_of(module)):
+                    compile_cmodule(module, location)
             except Started:
                 pass
-            except Exception:                             # an Op without C, or what Theano will say when it comes there
+            except BaseException as error:                # an Op without C, or what Theano will say when it comes there
                 if location:
                     shutil.rmtree(location, ignore_errors=True)
+                if not isinstance(error, Exception):
+                    raise
 
     @contextlib.contextmanager
-    def during(what):
-        doing.append(what)
+    def during(do, key):
+        doing.append((do, key))
         try:
             yield
         finally:
             doing.pop()
 
     def run_or_take(command, **options):
-        if doing and doing[-1] == 'add':
-            jobs.add(command)
+        do, key = doing[-1] if doing else (None, None)
+        if do == jobs.add:
+            jobs.add(key, command)
             raise Started
-        if doing and jobs.take(command):
+        if do == jobs.take and jobs.take(key, command):
             return b'', b'', 0
         return run(command, **options)
 
