@@ -45,48 +45,94 @@ ALWAYS_INLINE void spline(float w[4], float f)
     w[1] = 2 / 3.f - f * f * (1 - f / 2), w[2] = 2 / 3.f - g * g * (1 - g / 2);
 }
 
-/* Floats of scratch that an image takes: the padded image, the field along columns, a row of places. */
+/* Floats of scratch that an image takes: the padded image, the field along columns, its knots, a row of places. */
 static len distort_reals(const Distortion *d)
 {
-    return ALIGNED((d->row + 3) * (d->col + 3)) + ALIGNED(2 * KNOTS(d->row) * d->col) + 4 * ALIGNED(d->col);
+    return ALIGNED((d->row + 3) * (d->col + 3)) + ALIGNED(2 * KNOTS(d->row) * d->col) + ALIGNED(KNOTS(d->col))
+        + 4 * ALIGNED(d->col);
 }
 
 /* The field at the knots of every row, interpolated along the columns: field (2, KNOTS(row), col), y first. */
-static void field_along_columns(real *field, const Distortion *d, uint32_t key)
+static void field_along_columns(real *__restrict__ field, real *__restrict__ knot, const Distortion *d, uint32_t key)
 {
     const len rows = KNOTS(d->row), cols = KNOTS(d->col);
     const float most = (float)d->elastic / ELASTIC_RMS;
-    for (len k = 0; k < 2 * rows; k++)
-        for (len c = 0; c < d->col; c++) {
-            float w[4], sum = 0;
-            spline(w, (float)(c % KNOT) / KNOT);
-            for (int j = 0; j < 4; j++)
-                sum += w[j] * uniform(key, (uint32_t)(8 + k * cols + c / KNOT + j));
-            field[k * d->col + c] = most * sum;
+    float w[KNOT][4];
+    for (int f = 0; f < KNOT; f++)
+        spline(w[f], (float)f / KNOT);
+    for (len k = 0; k < 2 * rows; k++) {
+        for (len n = 0; n < cols; n++)
+            knot[n] = most * uniform(key, (uint32_t)(8 + k * cols + n));
+        for (len first = 0; first < d->col; first += KNOT, field += KNOT) {
+            const real *at = knot + first / KNOT;
+            for (int f = 0; f < MIN(KNOT, d->col - first); f++)
+                field[f] = w[f][0] * at[0] + w[f][1] * at[1] + w[f][2] * at[2] + w[f][3] * at[3];
         }
+        field -= CEIL_DIV(d->col, KNOT) * KNOT - d->col;
+    }
+}
+
+/* The pixels of z between the four around their places in padded, a row (y, x) of them; y and x are used up. */
+static void interpolate(real *__restrict__ z, const real *__restrict__ padded, real *__restrict__ y, real *__restrict__ x,
+                        const real *__restrict__ mean, int32_t *__restrict__ from, const Distortion *d)
+{
+    const len width = d->col + 3;
+    for (len c = 0; c < d->col; c++) {
+        const real yc = MIN(MAX(y[c], (real)-1), (real)d->row) + 1, xc = MIN(MAX(x[c], (real)-1), (real)d->col) + 1;
+        const int32_t iy = (int32_t)yc, ix = (int32_t)xc;
+        y[c] = yc - (real)iy, x[c] = xc - (real)ix;
+        from[c] = iy * (int32_t)width + ix;
+    }
+    for (len c = 0; c < d->col; c++) {
+        const real *p = padded + from[c], *q = p + width;
+        const real upper = p[0] + x[c] * (p[1] - p[0]), lower = q[0] + x[c] * (q[1] - q[0]);
+        z[c] = upper + y[c] * (lower - upper) - mean[c];
+    }
+}
+
+/* One channel x (row, col) -> z, moved by whole pixels: in one go, then what has come from beyond the border. */
+static void shift_channel(const Distortion *d, real *__restrict__ z, const real *__restrict__ x,
+                          const real *__restrict__ mean, len dy, len dx)
+{
+    const len pixels = d->row * d->col, moved = dy * d->col + dx;
+    for (len n = MAX(moved, 0); n < MIN(pixels, pixels + moved); n++)
+        z[n] = x[n - moved] + mean[n - moved] - mean[n];
+    for (len r = 0; r < d->row; r++) {
+        len first = dx < 0 ? MAX(d->col + dx, 0) : 0, last = dx < 0 ? d->col : MIN(dx, d->col);
+        if (r < dy || r >= d->row + dy)
+            first = 0, last = d->col;
+        for (len c = first; c < last; c++)
+            z[r * d->col + c] = -mean[r * d->col + c];
+    }
 }
 
 /* One image x (nch, row, col) -> z. The pixel at (r, c) of z is that of x at M (r - middle, c - middle) + middle, moved by
  * shift and by the elastic field, between the four pixels around; beyond the border are zeros. */
-static void distort_image(const Distortion *d, real *z, const real *x, uint32_t key, real *scratch)
+static void distort_image(const Distortion *d, real *__restrict__ z, const real *__restrict__ x, uint32_t key, real *scratch)
 {
-    const len row = d->row, col = d->col, width = col + 3;
-    real *padded = scratch, *field = padded + ALIGNED((row + 3) * width);
-    real *y_of = field + ALIGNED(2 * KNOTS(row) * col), *x_of = y_of + ALIGNED(col), *fy = x_of + ALIGNED(col);
-    int32_t *from = (int32_t *)(fy + ALIGNED(col));
+    const len row = d->row, col = d->col, width = col + 3, pixels = row * col;
+    const len dy = whole(key, 2, (len)d->shift), dx = whole(key, 3, (len)d->shift);
+    if (!d->rotate && !d->zoom && !d->elastic) {
+        for (len k = 0; k < d->nch; k++)
+            shift_channel(d, z + k * pixels, x + k * pixels, d->mean + k * pixels, dy, dx);
+        return;
+    }
+    real *__restrict__ padded = scratch, *field = padded + ALIGNED((row + 3) * width);
+    real *knot = field + ALIGNED(2 * KNOTS(row) * col), *__restrict__ y_of = knot + ALIGNED(KNOTS(col));
+    real *__restrict__ x_of = y_of + ALIGNED(col);
+    int32_t *from = (int32_t *)(x_of + ALIGNED(col));
     double sine, cosine;
     sine_cosine(d->rotate * uniform(key, 0) * (3.14159265358979323846 / 180), &sine, &cosine);
     const double scale = 1 / (1 + d->zoom * uniform(key, 1));
-    const double dy = whole(key, 2, (len)d->shift), dx = whole(key, 3, (len)d->shift);
     const double m00 = scale * cosine, m01 = scale * sine, middle_y = (row - 1) / 2., middle_x = (col - 1) / 2.;
     if (d->elastic)
-        field_along_columns(field, d, key);
+        field_along_columns(field, knot, d, key);
+    memset(padded, 0, (row + 3) * width * sizeof(real));
     for (len k = 0; k < d->nch; k++) {
-        const real *mean = d->mean + k * row * col;
-        memset(padded, 0, (row + 3) * width * sizeof(real));
+        const real *mean = d->mean + k * pixels;
         for (len r = 0; r < row; r++)
             for (len c = 0; c < col; c++)
-                padded[(r + 1) * width + c + 1] = x[(k * row + r) * col + c] + mean[r * col + c];
+                padded[(r + 1) * width + c + 1] = x[k * pixels + r * col + c] + mean[r * col + c];
         for (len r = 0; r < row; r++) {
             const real y0 = (real)(m00 * (r - middle_y) + middle_y - dy), ys = (real)-m01, cx = (real)middle_x;
             const real x0 = (real)(m01 * (r - middle_y) + middle_x - dx), xs = (real)m00;
@@ -97,25 +143,14 @@ static void distort_image(const Distortion *d, real *z, const real *x, uint32_t 
             if (d->elastic) {
                 float w[4];
                 spline(w, (float)(r % KNOT) / KNOT);
-                const real *at = field + r / KNOT * col, *also = at + KNOTS(row) * col;
+                const real *__restrict__ at = field + r / KNOT * col, *__restrict__ also = at + KNOTS(row) * col;
                 for (int j = 0; j < 4; j++)
                     for (len c = 0; c < col; c++) {
                         y_of[c] += (real)w[j] * at[j * col + c];
                         x_of[c] += (real)w[j] * also[j * col + c];
                     }
             }
-            for (len c = 0; c < col; c++) {
-                const real y = MIN(MAX(y_of[c], (real)-1), (real)row) + 1, xx = MIN(MAX(x_of[c], (real)-1), (real)col) + 1;
-                const int32_t iy = (int32_t)y, ix = (int32_t)xx;
-                fy[c] = y - (real)iy, x_of[c] = xx - (real)ix;
-                from[c] = iy * (int32_t)width + ix;
-            }
-            real *zr = z + (k * row + r) * col;
-            for (len c = 0; c < col; c++) {
-                const real *p = padded + from[c], *q = p + width;
-                const real upper = p[0] + x_of[c] * (p[1] - p[0]), lower = q[0] + x_of[c] * (q[1] - q[0]);
-                zr[c] = upper + fy[c] * (lower - upper) - mean[r * col + c];
-            }
+            interpolate(z + k * pixels + r * col, padded, y_of, x_of, mean + r * col, from, d);
         }
     }
 }
