@@ -122,7 +122,7 @@ def minibatches(order, batchsize):
 SCHEDULES = {                      # share of eta where a share d, 0 to 1, of the training is done
     'constant': lambda d: 1.,
     'linear': lambda d: 1 - d,
-    'cosine': lambda d: (1 + np.cos(np.pi * d)) / 2,
+    'cosine': lambda d: round((1 + np.cos(np.pi * d)) / 2, 9),     # the last bits of cos are the processor's
 }
 
 

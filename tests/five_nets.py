@@ -1,5 +1,7 @@
 """Prints the logs of five forms of nets, two epochs each on digits drawn here: test_same_digits.py compares them.
 
+The sixth log is of a net with all that is random, averaged or limited.
+
     python tests/five_nets.py > tests/five_nets.log          after a change that is meant to change digits
 """
 import os
@@ -35,6 +37,11 @@ def nets(rng):
     yield mlp_3layer.Net(FullLayer(784, 70, 'tanh', rng=rng), FullLayer(70, 30, 'ReLu', rng=rng), 10, rng)
 
 
-for net in nets(random_stream(0, 'weights')):
+rng = random_stream(0, 'weights')
+for net in nets(rng):
     training.train(net, data, 0.05, 0.8, 100, 2, 1, random_stream(0, 'order'))
+first = ConvLayer(28, 28, 1, 5, 5, 16, (3, 3), 'ReLu', rng=rng, st=(2, 2), pad=2, drop=0.2)
+net = mlp_3layer.Net(first, FullLayer(first.H, 50, 'ReLu', rng=rng, drop=0.5), 10, rng)
+training.train(net, data, 0.05, 0.8, 100, 2, 1, random_stream(0, 'order'), decay=0.001, maxnorm=1.5, average=0.9,
+               schedule='cosine', distort=(1, 10., 0.1, 1.), seed=0)
 print('# compiled to %s' % theano.config.compiledir, file=sys.stderr)
