@@ -69,7 +69,7 @@ def small_mnist(monkeypatch):
     """A data set of MNIST's shape in the place of any: what its examples show does not matter to sizes."""
     import mnist
     X, t = np.zeros((60, 28, 28), 'uint8'), (np.arange(60) % 10).astype('uint8')
-    monkeypatch.setattr(mnist, 'load', lambda data, NL: mnist.split([X, t, X, t], 'zeros', 50))
+    monkeypatch.setattr(mnist, 'load', lambda data, NL, NV=None: mnist.split([X, t, X, t], 'zeros', 50))
     return 'drawn'
 
 
