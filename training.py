@@ -14,6 +14,7 @@ from nnet import limit_norms, momentum, noise_key, noise_of, running_means
 from run.checkpoints import State, is_due
 from run.progress import Progress, said_if_slow
 from run.signals import Stopped, signals_received
+from run.threads import Threads
 
 LARGE = 1000                       # examples evaluated at once
 Functions = collections.namedtuple('Functions', 'update evaluate')
@@ -59,7 +60,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 
-    with signals_received() as signals, Progress(nepoch * nbatch) as progress:
+    with signals_received() as signals, Progress(nepoch * nbatch) as progress, Threads() as threads:
         def say(*columns):
             log.append(' '.join(python2_str(column) for column in columns))
             progress.clear()
@@ -84,7 +85,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                         share = share_of_eta(schedule, warmup, done, nepoch)
                         rate.set_value(np.asarray(eta_now * share, theano.config.floatX))
                         noise_key.set_value(noise + state.minibatch)
-                        cost = functions.update(minibatch)
+                        cost = threads.run(functions.update, minibatch)
                         state.minibatch += 1
                         where = 'epoch %d, minibatch %d of %d' % (epoch, state.minibatch, nbatch)
                         check_finite(cost, 'in ' + where)

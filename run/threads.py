@@ -1,0 +1,68 @@
+"""How many threads pay: on a machine that others keep busy, one may be faster than one for each core."""
+import ctypes
+import os
+import sys
+import time
+
+from theano_setup.environment import cores
+
+STEPS = 8                # timed before a number of threads is judged; the first two, while caches fill, do not count
+ROUNDS = 200             # of so many steps, after which the other number of threads is tried again
+
+
+def set_in_openmp(number):
+    """Tells OpenMP, as GCC has it, how many threads its next loops take."""
+    ctypes.CDLL('libgomp.so.1').omp_set_num_threads(number)
+
+
+class Threads:
+    """Runs steps with as many threads as OMP_NUM_THREADS says, or with one while that is faster.
+
+    The results are the same. Threads that wait for each other lose much time where another process takes a core from
+    one of them. The other number is tried at the start, when steps take 1.3 times as long as before, and now and then.
+    """
+
+    def __init__(self):
+        self.most = int(os.environ.get('OMP_NUM_THREADS') or 1)
+        self.number, self.times, self.usual, self.before, self.rounds = self.most, [], None, None, 0
+        self.is_fixed = self.most == 1 or not sys.platform.startswith('linux')
+
+    def __enter__(self):
+        if hasattr(os, 'getloadavg') and os.getloadavg()[0] > cores():
+            print('# busy machine: %.1f processes want its %d cores, and training takes longer' % (
+                os.getloadavg()[0], cores()), file=sys.stderr)
+        return self
+
+    def __exit__(self, *_):
+        self.use(self.most)
+
+    def use(self, number):
+        if number != self.number:
+            try:
+                set_in_openmp(number)
+                self.number = number
+            except (OSError, AttributeError):            # another OpenMP than GCC's
+                self.is_fixed = True
+
+    def run(self, step, *arguments):
+        start = time.perf_counter()
+        result = step(*arguments)
+        if not self.is_fixed:
+            self.times.append(time.perf_counter() - start)
+            if len(self.times) == STEPS:
+                self.judge(sorted(self.times[2:])[(STEPS - 2) // 2])
+                self.times = []
+        return result
+
+    def judge(self, seconds):
+        """Of a step, as the last ones took: keeps the number of threads, goes back to the other, or tries that."""
+        other = 1 if self.number == self.most else self.most
+        if self.before is not None:                      # this one was on trial
+            if self.before < seconds:
+                self.use(other)
+            self.usual, self.before, self.rounds = min(self.before, seconds), None, 0
+        elif self.usual is None or seconds > 1.3 * self.usual or self.rounds == ROUNDS:
+            self.before = seconds
+            self.use(other)
+        else:
+            self.usual, self.rounds = min(self.usual, seconds), self.rounds + 1

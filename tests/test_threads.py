@@ -1,0 +1,63 @@
+"""The number of threads that steps are run with: on a clock of the test's own, and in a real OpenMP."""
+import ctypes
+import sys
+
+import pytest
+
+from run import threads
+from run.threads import ROUNDS, STEPS, Threads
+
+
+class Machine:
+    """Steps take seconds_of(number of threads, steps done), on a clock that only they move."""
+
+    def __init__(self, monkeypatch, seconds_of):
+        self.now, self.number, self.used, self.seconds_of = 0., 2, [], seconds_of
+        monkeypatch.setenv('OMP_NUM_THREADS', '2')
+        monkeypatch.setattr(sys, 'platform', 'linux')
+        monkeypatch.setattr(threads, 'set_in_openmp', lambda number: setattr(self, 'number', number))
+        monkeypatch.setattr(threads.time, 'perf_counter', lambda: self.now)
+
+    def step(self, n):
+        self.now += self.seconds_of(self.number, n)
+        self.used.append(self.number)
+        return n
+
+    def run(self, steps):
+        with Threads() as chosen:
+            assert [chosen.run(self.step, n) for n in range(steps)] == list(range(steps))
+        assert self.number == 2                              # as it was
+        return self.used
+
+
+def test_a_quiet_machine_uses_all_threads_but_for_a_trial_now_and_then(monkeypatch):
+    used = Machine(monkeypatch, lambda number, n: 1.8 / number).run(20000)
+    assert 0 < used.count(1) / 20000 < 0.006 and used[:STEPS] == [2] * STEPS
+
+
+def test_a_machine_that_gets_busy_uses_one_until_it_is_quiet_again(monkeypatch):
+    busy = range(1000, 5000)
+    used = Machine(monkeypatch, lambda number, n: 1.8 if number == 1 else 9. if n in busy else 1.).run(8000)
+    assert set(used[1000 + 4 * STEPS:4990]) == {1, 2} and used[1000 + 4 * STEPS:4990].count(2) <= 3 * STEPS
+    assert used[5000 + (ROUNDS + 3) * STEPS:].count(1) <= STEPS
+
+
+def test_openmp_is_told(monkeypatch):
+    openmp = pytest.importorskip('ctypes').CDLL('libgomp.so.1') if sys.platform.startswith('linux') else pytest.skip()
+    before, seen = openmp.omp_get_max_threads(), []
+    monkeypatch.setenv('OMP_NUM_THREADS', '2')
+    with Threads() as chosen:
+        chosen.use(1)
+        seen.append(openmp.omp_get_max_threads())
+    seen.append(openmp.omp_get_max_threads())
+    openmp.omp_set_num_threads(ctypes.c_int(before))
+    assert seen == [1, 2]
+
+
+@pytest.mark.parametrize('load, line', [
+    (2.04, '# busy machine: 2.0 processes want its 2 cores, and training takes longer\n'), (2., '')])
+def test_a_busy_machine_is_a_line_on_stderr(monkeypatch, capsys, load, line):
+    monkeypatch.setattr(threads, 'cores', lambda: 2)
+    monkeypatch.setattr(threads.os, 'getloadavg', lambda: (load, 0., 0.), raising=False)
+    with Threads():
+        assert capsys.readouterr() == ('', line)
