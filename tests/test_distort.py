@@ -51,8 +51,8 @@ def distorted(X, mean, index, most):
 
 
 @pytest.mark.parametrize('nch, row, col', [(1, 28, 28), (3, 12, 17)])
-@pytest.mark.parametrize('most', [(0, 0, 0, 0), (2, 0, 0, 0), (40, 0, 0, 0), (0, 30, 0, 0), (0, 180, 0, 0), (0, 0, 0.3, 0),
-                                  (0, 0, 0, 1.5), (3, 10, 0.1, 1)])
+@pytest.mark.parametrize('most', [(0, 0, 0, 0), (2, 0, 0, 0), (40, 0, 0, 0), (0, 30, 0, 0), (0, 180, 0, 0),
+                                  (0, 0, 0.3, 0), (0, 0, 0, 1.5), (3, 10, 0.1, 1)])
 def test_distortions_equal_ndimage(nch, row, col, most):
     rng = np.random.RandomState(0)
     X, mean = rng.uniform(size=(9, nch, row, col)), rng.uniform(size=(nch, row, col))

@@ -31,3 +31,15 @@ def test_the_ideas_in_the_readme_run_one_after_the_other(tmp_path):
     assert all(cost[2] < cost[0] for cost in costs), costs          # each of them learns
     assert costs[0][0] == pytest.approx(2.30, abs=0.02) and len(set(map(tuple, costs))) == 5
     assert re.search(r'^norms: \[\S+, \S+\]$', run.stdout, re.M)
+
+
+@pytest.mark.skipif(not os.environ.get('MNIST_DIR'), reason='MNIST_DIR names no folder with MNIST')
+def test_the_log_in_the_readmes_is_what_a_run_prints():
+    """Its first lines, to epoch 10: from the settings on, as the line before them has the versions."""
+    run = subprocess.run([sys.executable, '-W', 'ignore', 'mnist_convnet.py', 'data=mnist', 'nepoch=10'], cwd=ROOT,
+                         stdout=subprocess.PIPE, universal_newlines=True, check=True)
+    printed = run.stdout[run.stdout.index('### '):run.stdout.index('# NT')]
+    assert re.findall(r'^\d+ ', printed, re.M) == ['0 ', '10 ']
+    for name in 'README.md', 'README.ja.md':
+        with open(os.path.join(ROOT, name), encoding='utf-8') as file:
+            assert '\n# settings: none\n' + printed in file.read()

@@ -71,7 +71,8 @@ def test_strides_and_zeros_around_images_equal_numpy(st, pad, rng, mode):
     layer = ConvLayer(9, 10, 2, 3, 4, 3, (2, 3), 'tanh', True, 0.3, rng, st, pad)
     X = rng.normal(size=(4, 2, 9, 10)).astype('float32')
     around = np.pad(X, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    Y = np.array([[sum(convolve2d(x[c], w[c], 'valid') for c in range(2)) for w in layer.W.get_value()] for x in around])
+    Y = np.array([[sum(convolve2d(x[c], w[c], 'valid') for c in range(2)) for w in layer.W.get_value()]
+                  for x in around])
     Z = np.array([[Y[:, :, r:r + 2, c:c + 3].max((2, 3)) for c in range(0, st[1] * layer.Zcol, st[1])]
                   for r in range(0, st[0] * layer.Zrow, st[0])]).transpose(2, 3, 0, 1)
     last_r, last_c = st[0] * (layer.Zrow - 1), st[1] * (layer.Zcol - 1)
@@ -110,7 +111,8 @@ def test_a_run_with_everything_is_resumed_within_an_epoch_bit_for_bit(tmp_path, 
     whole, net = run(str(tmp_path / 'whole.npz'))
     path = str(tmp_path / 'stopped.npz')
     with monkeypatch.context() as patch:
-        patch.setattr(training.Progress, 'show', lambda self, done, _: done == 9 and os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(training.Progress, 'show',
+                      lambda self, done, _: done == 9 and os.kill(os.getpid(), signal.SIGINT))
         with pytest.raises(Stopped, match='epoch 2, minibatch 3 of 6'):
             run(path)
     resumed, again = run(path, resume=True)

@@ -38,7 +38,8 @@ def run(folder, how):
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', CODE, how], cwd=ROOT, timeout=300, check=True,
                           stdout=subprocess.PIPE, universal_newlines=True, env=dict(
                               os.environ, THEANO_FLAGS='cxx=%s,base_compiledir=%s' % (compiler, folder / how)))
-    return done.stdout, sorted((line.split() for line in said.read_text().splitlines()), key=lambda words: int(words[1]))
+    events = [line.split() for line in said.read_text().splitlines()]
+    return done.stdout, sorted(events, key=lambda words: int(words[1]))
 
 
 @pytest.mark.skipif(environment.cores() < 2, reason='one core compiles one after the other')
