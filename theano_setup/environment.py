@@ -130,7 +130,7 @@ def set_threads():
     # No number, 0, and the thousands that crash are as if nothing was set.
     if not re.fullmatch('0*[1-9][0-9]{0,2}', os.environ.get('OMP_NUM_THREADS', '')):
         os.environ['OMP_NUM_THREADS'] = str(cores())
-    if 'OMP_WAIT_POLICY' not in os.environ:       # threads that wait spin for some 0.1 ms, not for several on a busy core
+    if 'OMP_WAIT_POLICY' not in os.environ:       # threads that wait spin for 0.1 ms or so, not for several
         os.environ.setdefault('GOMP_SPINCOUNT', '5000')
     # Two pools of threads on the same cores are slower than one thread. BLAS is called from within OpenMP's;
     # one BLAS thread also makes the sums independent of their number.
