@@ -5,7 +5,7 @@ from scipy import ndimage
 SIDE = 1000                         # pixels of a picture's longer side that are looked at, at most
 LEAST_CONTRAST = 0.04               # of ink to paper, as a share of the paper's grey
 LEAST_SIZE = 0.02                   # of a digit, as a share of the picture's longer side
-WIDEST = 0.3                        # half a stroke's width, as a share of the digit's longer side
+WIDEST = 0.38                       # half a stroke's width, as a share of the digit's longer side
 EIGHT = np.ones((3, 3))             # pixels that touch at a corner are connected, too
 
 
@@ -18,7 +18,8 @@ def find_digits(picture):
 
     picture: (rows, cols) or (rows, cols, 3), on any scale, dark on light or light on dark.
     """
-    grey = grey_of(smaller(np.asarray(picture), -(-max(picture.shape) // SIDE)))
+    picture = smaller(np.asarray(picture), -(-max(picture.shape) // SIDE))
+    grey = grey_of(picture / (np.abs(picture).max() or 1))
     if grey.max() == grey.min():
         raise NoDigit('one grey level only')
     grey = ndimage.gaussian_filter(grey - min(0, grey.min()), min(1, max(grey.shape) / 300), mode='nearest')
@@ -138,28 +139,38 @@ def masks_of_digits(ink):
             box = boxes[outer]
             part = labels[box] == outer + 1
             level[box][part] = otsu(ink[box][part])
-    part = labels == k + 1
-    top = np.quantile(ink[part], 0.9)
-    rows, cols = (s.stop - s.start for s in boxes[k])
+    check_digit(ink, steep, labels == k + 1, boxes[k], np.sum(weights[inner] > 0.3 * weights[k]))
+    return grouped(ink, labels, boxes, inner, k)
+
+
+def check_digit(ink, steep, part, box, count):
+    """Raises NoDigit for a part that is not seen to be a digit.
+
+    Its ink has to differ from the paper near it by more than noise does, with edges steeper than the paper's; it is one
+    of a count of few such parts, no speck, no line, and made of strokes. Of the paper, the smoothest fifth is looked
+    at, which is between the lines if it has any.
+    """
+    rows, cols = (s.stop - s.start for s in box)
+    size, top = max(rows, cols), np.quantile(ink[part], 0.9)
     if top < LEAST_CONTRAST:
         raise NoDigit('the contrast is %.1f %%: must be %d at least' % (100 * top, 100 * LEAST_CONTRAST))
-    size = max(rows, cols)
-    near = tuple(slice(max(0, s.start - size), s.stop + size) for s in boxes[k])
-    noise = 1.5 * np.median(np.abs(ink - ndimage.uniform_filter(ink, int(np.clip(size // 8, 3, 9))))[near])
+    near = tuple(slice(max(0, s.start - size), s.stop + size) for s in box)
+    paper = ~ndimage.binary_dilation(part[near], iterations=4)
+    rough = np.abs(ink - ndimage.uniform_filter(ink, 5))[near], steep[near]
+    noise, slope = (np.quantile(values[paper] if paper.any() else values, 0.2) for values in rough)
     sharp = np.median(steep[part & ~ndimage.binary_erosion(part)])
-    if top < 8 * noise or sharp < max(0.025 * top, 1.8 * np.median(steep[near])) \
-            or np.sum(weights[inner] > 0.3 * weights[k]) > 10:
+    if top < 60 * noise or sharp < max(0.04 * top, 4.5 * slope) or count > 10:
         raise NoDigit('nothing stands out')
     if size < max(6, LEAST_SIZE * max(ink.shape)) or cols > 6 * rows:
         raise NoDigit('nothing but specks or lines')
-    if ndimage.distance_transform_edt(np.pad(part[boxes[k]], 1)).max() > WIDEST * size:
+    if ndimage.distance_transform_edt(np.pad(part[box], 1)).max() > WIDEST * size:
         raise NoDigit('a patch, not a stroke')
-    return grouped(labels, boxes, inner, k)
 
 
-def grouped(labels, boxes, inner, k):
+def grouped(ink, labels, boxes, inner, k):
     """Masks of the digits, from left to right: part k, others as tall beside it, each with small parts nearby."""
     size, digits = max(s.stop - s.start for s in boxes[k]), []
+    faint = 0.5 * np.median(ink[labels == k + 1])
     tallest_first = sorted(np.flatnonzero(inner), key=lambda n: boxes[n][0].start - boxes[n][0].stop)
     for n in [k] + tallest_first:
         rows, cols = boxes[n]
@@ -167,6 +178,8 @@ def grouped(labels, boxes, inner, k):
         if max(height, width) < 0.1 * size or n == k and digits:
             continue
         part = labels[rows, cols] == n + 1
+        if np.median(ink[rows, cols][part]) < faint:
+            continue
         far = [distance[rows, cols][part].min() for _, _, distance in digits]
         if all(max(cols.start - box.stop, box.start - cols.stop) > 0.05 * size or d > 0.5 * size
                for d, (_, box, _) in zip(far, digits)):
