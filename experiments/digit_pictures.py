@@ -146,9 +146,9 @@ def masks_of_digits(ink):
 def check_digit(ink, steep, part, box, count):
     """Raises NoDigit for a part that is not seen to be a digit.
 
-    Its ink has to differ from the paper near it by more than noise does, with edges steeper than the paper's; it is one
-    of a count of few such parts, no speck, no line, and made of strokes. Of the paper, the smoothest fifth is looked
-    at, which is between the lines if it has any.
+    Its ink has to differ from the paper near it by more than noise does, with edges steeper than the paper's, nearly
+    all around; it is one of a count of few such parts, no speck, no line, and made of strokes. Of the paper, the
+    smoothest fifth is looked at, which is between the lines if it has any.
     """
     rows, cols = (s.stop - s.start for s in box)
     size, top = max(rows, cols), np.quantile(ink[part], 0.9)
@@ -158,8 +158,8 @@ def check_digit(ink, steep, part, box, count):
     paper = ~ndimage.binary_dilation(part[near], iterations=4)
     rough = np.abs(ink - ndimage.uniform_filter(ink, 5))[near], steep[near]
     noise, slope = (np.quantile(values[paper] if paper.any() else values, 0.2) for values in rough)
-    sharp = np.median(steep[part & ~ndimage.binary_erosion(part)])
-    if top < 60 * noise or sharp < max(0.04 * top, 4.5 * slope) or count > 10:
+    edge = steep[part & ~ndimage.binary_erosion(part)]
+    if top < 60 * noise or np.quantile(edge, 0.25) < 0.04 * top or np.median(edge) < 4.5 * slope or count > 10:
         raise NoDigit('nothing stands out')
     if size < max(6, LEAST_SIZE * max(ink.shape)) or cols > 6 * rows:
         raise NoDigit('nothing but specks or lines')
