@@ -33,15 +33,15 @@ def correlation(ink, digit):
 @pytest.mark.parametrize('kind', kinds.KINDS + kinds.MORE, ids=lambda kind: kind.__name__)
 def test_digits_are_found_whatever_the_light_and_the_paper(digits, kind):
     """Of 40, at least 38 come to be like the image they were made of; on a dark table 34."""
-    rng, n = np.random.RandomState(1), amount(10, 40)
+    rng, n = np.random.RandomState(1), amount(7, 40)
     alike = [likeness(kind(digit, rng), digit) > 0.9 for digit in digits[:n]]
-    assert sum(alike) >= n * (0.85 if kind is kinds.table else 0.95) - 0.5, alike
+    assert sum(alike) >= n * (0.85 if kind is kinds.table else 0.95) - 0.7, alike
 
 
 @pytest.mark.parametrize('kind', [k for k in kinds.KINDS if k is not kinds.speck], ids=lambda kind: kind.__name__)
 def test_a_blank_page_is_no_digit(kind):
     rng = np.random.RandomState(2)
-    for _ in range(amount(3, 20)):
+    for _ in range(amount(2, 20)):
         with pytest.raises(NoDigit):
             find_digits(kind(np.zeros((28, 28)), rng))
 
@@ -56,7 +56,7 @@ def test_too_little_contrast_is_said(digits, contrast, noise):
 @pytest.mark.parametrize('axis', [0, 1])
 def test_two_digits_are_two(digits, axis):
     """Side by side, from left to right, or one above the other: each like the image it was made of."""
-    rng, n, right = np.random.RandomState(4), amount(10, 40), 0
+    rng, n, right = np.random.RandomState(4), amount(7, 40), 0
     for a, b in zip(digits[:n], digits[1:n + 1]):
         sheet = np.zeros((500, 500))
         for place, digit in ((70, a), (270, b)):
@@ -64,7 +64,7 @@ def test_two_digits_are_two(digits, axis):
             sheet[at[0]:at[0] + 168, at[1]:at[1] + 168] = ndimage.zoom(digit, 6, order=1)
         found = find_digits(kinds.drawn(sheet, rng))
         right += len(found) == 2 and (axis == 0 or correlation(found[0], a) > 0.9 and correlation(found[1], b) > 0.9)
-    assert right >= 0.95 * n - 0.5
+    assert right >= 0.95 * n - 0.7
 
 
 def test_otsu_parts_classes_with_the_least_variance_within():
