@@ -159,7 +159,7 @@ def check_digit(ink, steep, part, box, count):
     rough = np.abs(ink - ndimage.uniform_filter(ink, 5))[near], steep[near]
     noise, slope = (np.quantile(values[paper] if paper.any() else values, 0.2) for values in rough)
     edge = steep[part & ~ndimage.binary_erosion(part)]
-    if top < 60 * noise or np.quantile(edge, 0.25) < 0.036 * top or np.median(edge) < 4.5 * slope or count > 10:
+    if top < 60 * noise or np.quantile(edge, 0.25) < 0.027 * top or np.median(edge) < 4.5 * slope or count > 10:
         raise NoDigit('nothing stands out')
     if size < max(6, LEAST_SIZE * max(ink.shape)) or cols > 6 * rows:
         raise NoDigit('nothing but specks or lines')
