@@ -45,8 +45,39 @@ OTHERS = {
                   'afunc3': 'tanh', 'withBias': True, 'eta': 0.1, 'mu': 0, 'batchsize': 500, 'nepoch': 200}, None),
 }
 
-RUNS = {**ARTICLE, **BIAS, **OTHERS}
-GROUPS = {'article': ARTICLE, 'bias': BIAS, 'others': OTHERS, 'all': RUNS}
+# From the article's best net on, one change at a time, each kept; 20 epochs. ladder.py tells what each buys.
+RUNGS = {
+    'start': dict(SETTINGS['conv16-full400'], nepoch=20),
+    'linear': {'schedule': 'linear'},
+    'drop': {'drop2': 0.5},
+    'overlap': {'ds1': (3, 3), 'st1': (2, 2)},
+    'conv': {'hidden': 'conv-conv-full', 'W2nch': 32, 'ds2': (3, 3), 'st2': (2, 2), 'drop2': 0., 'afunc3': 'ReLu',
+             'drop3': 0.5},
+    'pad': {'pad1': 2, 'pad2': 2},
+    'drop-before': {'drop2': 0.25},
+    'he': {'Wsigma': 'He'},
+    'decay': {'decay': 1e-4},
+    'maxnorm': {'maxnorm': 3.},
+    'average': {'average': 0.999},
+    'maps': {'W1nch': 32, 'W2nch': 64},
+    'shift': {'shift': 2},
+    'rotate': {'rotate': 10., 'zoom': 0.1},
+    'elastic': {'elastic': 1.},
+}
+
+
+def ladder():
+    """{name: Run} of the rungs: each has the changes of those below it, too."""
+    found, settings = {}, {}
+    for rung, change in RUNGS.items():
+        settings = {**settings, **change}
+        found['ladder-' + rung] = Run(settings, None)
+    return found
+
+
+LADDER = ladder()
+RUNS = {**ARTICLE, **BIAS, **OTHERS, **LADDER}
+GROUPS = {'article': ARTICLE, 'bias': BIAS, 'others': OTHERS, 'ladder': LADDER, 'all': RUNS}
 
 
 def runs_named(names, setting='runs'):

@@ -20,12 +20,13 @@ from run import script, settings
 from run.settings import typed
 from groups import groups_of, seeds_of, tested
 from runs import ARTICLE
+import ladder
 import pictures
 import readings
 import summary
 
 READMES = [os.path.join(ROOT, path) for path in (
-    'README.md', 'README.ja.md', 'experiments/README.md', 'fused/README.md')]
+    'README.md', 'README.ja.md', 'experiments/README.md', 'experiments/LADDER.md', 'fused/README.md')]
 PICTURE = ('curves', 'runs=conv16-ds2,conv16-full400', 'width=16',
            'png=' + os.path.join(ROOT, 'experiments', 'error_curves.png'))
 CONTENDERS = 'project', 'stock', 'torch', 'torch-compiled', 'tensorflow', 'jax'
@@ -95,6 +96,10 @@ def ranking(_, ja):
     """The readings of the article, by its runs of 16 filters."""
     trials = readings.read_trials(os.path.join(RESULTS, 'readings'), readings.READINGS)
     return readings.ranking(trials, readings.SMALL)[1]
+
+
+def rungs(_, ja):
+    return ladder.table(RESULTS)
 
 
 def scaling(_, ja):
@@ -174,8 +179,8 @@ def bench_captions(result, ja):
 
 # ---- READMEs
 
-TABLES = {'log': log, 'runs': runs, 'results': results, 'pairs': pairs, 'readings': ranking, 'scaling': scaling,
-          'bench': bench}
+TABLES = {'log': log, 'runs': runs, 'results': results, 'pairs': pairs, 'readings': ranking, 'ladder': rungs,
+          'scaling': scaling, 'bench': bench}
 MARKED = re.compile(r'(<!-- (%s)(?:: (\S+))? -->\n).*?(<!-- /\2 -->)' % '|'.join(TABLES), re.S)
 
 

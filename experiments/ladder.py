@@ -1,0 +1,86 @@
+"""What each change buys, from the article's best net on: validation errors of the runs of the ladder, paired by seed.
+
+    python experiments/trials.py runs=ladder trials=5       trains them
+    python experiments/ladder.py                            a table, of the rungs that are there
+    python experiments/ladder.py png=FILE                   a picture of it
+
+Each rung has one change more than the one before it, and all are kept. Test errors are not looked at.
+"""
+import os
+import sys
+
+from paths import RESULTS
+import numpy as np
+
+from run import script, settings
+import drawing
+from groups import groups_of
+from runs import RUNGS
+from summary import statistics
+
+DEFAULTS = {'results': RESULTS, 'png': ''}
+RULES = {'results': (lambda value: isinstance(value, str) and value, 'a folder of results'), 'png': drawing.FILE}
+
+
+def errors(results):
+    """{rung: {seed: validation error in % after the last epoch}}, of the trials that ended, in the order of the ladder."""
+    logs = os.path.join(results, 'logs')
+    there = [os.path.join(logs, 'ladder-' + rung) for rung in RUNGS]
+    groups = groups_of([path for path in there if os.path.isdir(path)]) if any(map(os.path.isdir, there)) else []
+    return {group.name[len('ladder-'):]: {log.seed: log.test[3] for log in group.logs if log.test} for group in groups}
+
+
+def steps(found):
+    """[(rung, its errors, differences from the rung before it on the seeds that both have)]."""
+    rungs, result = list(found), []
+    for rung, before in zip(rungs, [None] + rungs):
+        seeds = sorted(set(found[rung]) & set(found.get(before, ())))
+        result.append((rung, list(found[rung].values()), [found[rung][seed] - found[before][seed] for seed in seeds]))
+    return result
+
+
+def table(results):
+    """In Markdown: a row for each rung, from below."""
+    lines = ['| rung | change | seeds | valid % | buys | 95 % |', '|---|---|---:|---:|---:|---|']
+    for rung, values, differences in steps(errors(results)):
+        change = ' '.join(settings.typed(*item) for item in RUNGS[rung].items())
+        mean, sd, _ = statistics(values)
+        bought, _, (low, high) = statistics(differences) if differences else (np.nan, np.nan, (np.nan, np.nan))
+        lines.append('| %s | `%s` | %d | %.3f ± %.3f | %s | %s |' % (
+            rung, change, len(values), mean, sd, '%+.3f' % bought if differences else '',
+            '%+.3f to %+.3f' % (low, high) if len(differences) > 1 else ''))
+    return '\n'.join(lines)
+
+
+def figure_of(found):
+    """Validation errors, a line for each rung: a point for each seed, a bar for the mean."""
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(6, 0.3 * len(found) + 0.8), dpi=drawing.DPI, layout='constrained')
+    panel = figure.subplots()
+    for n, (rung, values) in enumerate(found.items()):
+        values = list(values.values())
+        panel.plot(values, [n] * len(values), 'o', color=drawing.BLUE, alpha=0.5, markersize=4)
+        panel.plot([np.mean(values)] * 2, [n - 0.35, n + 0.35], color='black', linewidth=1.5)
+    panel.set_yticks(range(len(found)), [('' if n == 0 else '+ ') + rung for n, rung in enumerate(found)])
+    panel.invert_yaxis()
+    panel.grid(axis='x', alpha=0.4)
+    panel.set_xlabel('validation error / %')
+    return figure
+
+
+def main(arguments):
+    given = settings.parse(__doc__, DEFAULTS, RULES, arguments)
+    if given['png']:
+        drawing.load_matplotlib()
+    found = errors(given['results'])
+    if not found:
+        raise settings.SettingError('results = %s: has no trial of the ladder: `python experiments/trials.py runs=ladder` '
+                                    'trains them' % given['results'])
+    print(table(given['results']))
+    if given['png']:
+        drawing.save(figure_of(found), given['png'])
+
+
+if __name__ == '__main__':
+    with script.ending():
+        main(sys.argv[1:])
