@@ -41,7 +41,7 @@ Wsigma = 0.05            # standard deviation of the hidden layers' initial weig
 
 # training
 eta = 0.05               # learning rate: ten times less than the article says, but what its logs show
-mu = 0.8                 # momentum
+mu = 0.8                 # momentum; (0.5, 0.99, 10): it rises from 0.5 to 0.99 over 10 epochs
 schedule = 'constant'    # 'linear' and 'cosine' let eta fall to 0 over the epochs
 warmup = 0               # epochs over which eta rises from 0 first
 batchsize = 100          # examples in a minibatch

@@ -36,7 +36,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     """Trains the net for nepoch epochs, printing the error log; returns its lines, a list or the one given.
 
     Each epoch uses every training example once, in an order drawn from rng, a numpy RandomState. eta: learning rate,
-    or a function of the epoch, 1 to nepoch, that returns it. checkpoint: a run.checkpoints.Checkpoint or None.
+    or a function of the epoch, 1 to nepoch, that returns it; mu: momentum, such a function, or (first, last, epochs):
+    it rises from one to the other over so many epochs. checkpoint: a run.checkpoints.Checkpoint or None.
     optimiser(cost, params): a dictionary of updates, {shared variable: next value}; momentum SGD where not given.
     after_epoch(epoch, net, log) is called after each epoch of training. decay: of all W, in each step, times eta;
     maxnorm: of each filter's and each unit's weights, 0 for none; average: of the running means of the parameters,
@@ -45,12 +46,14 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     Raises ArgumentError, NotFinite within the minibatch whose cost is not finite,
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
+    mu = rising(*mu) if isinstance(mu, tuple) else mu
     check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule)
     log = [] if log is None else log
     NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
     cost = net.training_cost(X, t)
-    updates = (optimiser or functools.partial(momentum, eta=rate, mu=mu, decay=decay))(cost, net.params)
+    momentum_now = theano.shared(np.zeros((), theano.config.floatX), 'mu') if callable(mu) else mu
+    updates = (optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=decay))(cost, net.params)
     if maxnorm:
         updates = limit_norms(updates, net.params, maxnorm)
     means = []
@@ -80,6 +83,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             for epoch in range(state.epoch, nepoch + 1):
                 if epoch > 0:
                     eta_now, noise = learning_rate(eta, epoch), noise_of(seed, epoch)
+                    if callable(mu):
+                        momentum_now.set_value(np.asarray(share_at('mu(%d)' % epoch, mu(epoch)), momentum_now.dtype))
                     for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:
                         done = epoch - 1 + state.minibatch / nbatch
                         share = share_of_eta(schedule, warmup, done, nepoch)
@@ -139,6 +144,17 @@ def learning_rate(eta, epoch):
         raise ArgumentError('eta%s = %.200r: must be a finite number of at least 0 and at most 1e30' % (
             '(%d)' % epoch if callable(eta) else '', value))
     return value
+
+
+def share_at(name, value):
+    if not is_number(value) or not 0 <= value < 1:
+        raise ArgumentError('%s = %.200r: must be a number of at least 0 and below 1' % (name, value))
+    return value
+
+
+def rising(first, last, epochs):
+    """A function of the epoch that goes from the first value, in epoch 1, to the last one after so many epochs."""
+    return lambda epoch: first + (last - first) * min(1, (epoch - 1) / epochs)
 
 
 def check_finite(value, where, name='cost'):
@@ -216,8 +232,7 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule):
             raise ArgumentError('%s = %.200r: must be a whole number from %d to %d%s' % (
                 name, value, least, most, ', the number of training examples' if name == 'batchsize' else ''))
     learning_rate(eta, 1)
-    if not is_number(mu) or not 0 <= mu < 1:
-        raise ArgumentError('mu = %.200r: must be a number of at least 0 and below 1' % (mu,))
+    share_at('mu(1)' if callable(mu) else 'mu', mu(1) if callable(mu) else mu)
     if schedule not in SCHEDULES:
         raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(SCHEDULES)))
     if not isinstance(rng, np.random.RandomState):

@@ -3,15 +3,25 @@ import os
 
 import mnist
 from nnet import AFUNC
-from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_number, one_of, parse,
-                          typed)
+from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_int, is_number, one_of,
+                          parse, typed)
 
 HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-full', 'conv-full-full', 'full-full-full')
 FILES = 'checkpoint', 'resume', 'change', 'save'         # what is kept, and not what is learnt
 CHANGEABLE = 'eta', 'mu', 'batchsize'                    # at a resume, where change= names them
 
 HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
-SHARE = (lambda value: is_number(value) and value < 1), 'a number of at least 0 and below 1'
+
+
+def is_share(value):
+    return is_number(value) and value < 1
+
+
+def is_rise(value):
+    return isinstance(value, tuple) and len(value) == 3 and all(map(is_share, value[:2])) and is_int(value[2])
+
+
+SHARE = is_share, 'a number of at least 0 and below 1'
 LIMIT = is_number, 'a finite number of at least 0 and at most 1e30'
 STRIDE = (lambda value: value is None or PAIR[0](value)), PAIR[1] + ', or None'
 COUNT = integers(0, 10**9)
@@ -30,7 +40,8 @@ RULES = {
     'Wsigma': (lambda value: value == 'He' or is_number(value),
                "a finite number of at least 0 and at most 1e30, or 'He'"),
     'eta': (lambda value: is_number(value) and value > 0, 'a finite number above 0 and at most 1e30'),
-    'mu': SHARE,
+    'mu': (lambda value: is_share(value) or is_rise(value),
+           'a number of at least 0 and below 1, or two of them and a number of epochs, such as (0.5,0.99,10)'),
     'schedule': one_of('constant', 'linear', 'cosine'), 'warmup': integers(0, 10**9),
     'batchsize': POSITIVE_INT,
     'nepoch': integers(0, 10**9),

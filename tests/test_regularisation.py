@@ -23,7 +23,7 @@ RNG = np.random.RandomState
 ETA, MU, BATCHSIZE, NEPOCH = 0.2, 0.8, 20, 3
 
 
-def trained_in_numpy(decay=0., maxnorm=0., average=0., share=lambda done: 1.):
+def trained_in_numpy(decay=0., maxnorm=0., average=0., share=lambda done: 1., mu=lambda epoch: MU):
     """Parameters after training of small_net on small_data, and their running means, step by step."""
     data, net, rng = small_data(), small_net(), RNG(5)
     params = [W.get_value().astype('float64') for W in net.params]
@@ -40,7 +40,7 @@ def trained_in_numpy(decay=0., maxnorm=0., average=0., share=lambda done: 1.):
             eta = ETA * share((epoch + n / 6) / NEPOCH)
             a = min(average, (1 + step) / (10 + step))
             for k, g in enumerate((x.T.dot(d1) + decay * W1, d1.sum(0), Z.T.dot(d2) + decay * W2, d2.sum(0))):
-                velocities[k] = MU * velocities[k] - eta * g
+                velocities[k] = mu(epoch + 1) * velocities[k] - eta * g
                 params[k] = params[k] + velocities[k]
                 if maxnorm and params[k].ndim == 2:
                     params[k] *= np.minimum(1, maxnorm / np.sqrt((params[k]**2).sum(0)))
@@ -136,3 +136,19 @@ def test_with_no_examples_to_validate_their_column_is_nan(tmp_path):
             expected[3] = 'nan'
             assert line.split() == expected
     assert log[2].endswith('NV = 0 K = 2 batchsize = 20') and len(log) == len(whole)
+
+
+@pytest.mark.parametrize('mu, value', [((0.5, 0.9, 2), {1: 0.5, 2: 0.7, 3: 0.9}), (lambda epoch: 0.9 / epoch,
+                                                                            {1: 0.9, 2: 0.45, 3: 0.3})])
+def test_momentum_of_the_epoch_equals_numpy(mu, value):
+    net = small_net()
+    training.train(net, small_data(), ETA, mu, BATCHSIZE, NEPOCH, 1, RNG(5))
+    for found, expected in zip(net.params, trained_in_numpy(mu=value.get)[0]):
+        np.testing.assert_allclose(found.get_value(), expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize('mu, line', [((0.5, 1.5, 2), r'mu\(2\) = 1.0: must be'),
+                                      (lambda epoch: 'x', r"mu\(1\) = 'x': ")])
+def test_a_momentum_that_cannot_be_is_refused(mu, line):
+    with pytest.raises(training.ArgumentError, match=line):
+        training.train(small_net(), small_data(), ETA, mu, BATCHSIZE, NEPOCH, 1, RNG(5))
