@@ -63,7 +63,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 
-    with signals_received() as signals, Progress(nepoch * nbatch) as progress, Threads() as threads:
+    with signals_received() as signals, Threads() as threads, Progress(nepoch * nbatch) as progress:
         def say(*columns):
             log.append(' '.join(python2_str(column) for column in columns))
             progress.clear()

@@ -64,7 +64,7 @@ class Progress:
 @contextlib.contextmanager
 def said_if_slow(seconds, text):
     """Says the text on stderr where the block takes longer than so many seconds."""
-    timer = threading.Timer(seconds, print, [text], {'file': sys.stderr})
+    timer = threading.Timer(seconds, print, [text], {'file': sys.stderr, 'flush': True})
     timer.start()
     try:
         yield

@@ -30,7 +30,7 @@ class Threads:
     def __enter__(self):
         if hasattr(os, 'getloadavg') and os.getloadavg()[0] > cores():
             print('# busy machine: %.1f processes want its %d cores, and training takes longer' % (
-                os.getloadavg()[0], cores()), file=sys.stderr)
+                os.getloadavg()[0], cores()), file=sys.stderr, flush=True)
         return self
 
     def __exit__(self, *_):

@@ -140,5 +140,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests that must follow one another on one worker come first: the others need not wait for them at the end."""
+    """A file's tests follow one another on one worker, which has then compiled much of what they need.
+
+    Tests that must do so come first: the others need not wait for them at the end.
+    """
     items.sort(key=lambda item: item.get_closest_marker('xdist_group') is None)
+    for item in items:
+        if item.get_closest_marker('xdist_group') is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.name if hasattr(item, 'path') else item.fspath.basename))

@@ -19,7 +19,7 @@ CODE = '''if True:
     import numpy as np
     import theano.tensor as T
     x, y = T.fmatrices(2)
-    parts = [T.dot(x, y), T.exp(x).sum(), T.cos(x).max(axis=1), T.nnet.softmax(x), T.sort(y), T.tan(y).argmax(axis=0)]
+    parts = [T.dot(x, y), T.exp(x).sum(), T.cos(x).max(axis=1), T.sort(y)]
     f = theano.function([x, y], parts)
     A = np.arange(6, dtype='float32').reshape(2, 3) / 7
     for part in f(A, A.T.copy()):
@@ -57,4 +57,4 @@ def test_the_same_modules_are_compiled_but_side_by_side(tmp_path):
         compiled[how] = sorted(words[2] for words in events if words[0] == 'begin')
         assert not [path for path in (tmp_path / how).glob('*/tmp*') if not list(path.glob('*.so'))]   # no leftovers
     assert printed['with'] == printed['without'] != ''
-    assert compiled['with'] == compiled['without'] and len(compiled['with']) >= 6         # none twice, none for nothing
+    assert compiled['with'] == compiled['without'] and len(compiled['with']) >= 4         # none twice, none for nothing
