@@ -15,16 +15,20 @@ import scipy.stats
 from datasets.files import write_whole
 from run import script, settings
 from groups import groups_of
-from runs import ARTICLE, RUNS
+from runs import ARTICLE, LADDER, RUNS
 
 ERRORS = 'train', 'valid', 'test'
 
 
 def read(results):
-    """{run: its trials as logs.Log, by seed}, in the order of runs.py; other names come last."""
+    """{run: its trials as logs.Log, by seed}, in the order of runs.py; other names come last.
+
+    Without the ladder, which is there to choose by, so that its test errors are not to be seen.
+    """
     trials = {}
     for name, logs in groups_of([os.path.join(results, 'logs')]):
-        trials[name] = sorted(logs, key=lambda log: log.seed)
+        if name not in LADDER:
+            trials[name] = sorted(logs, key=lambda log: log.seed)
     return {name: trials[name] for name in [*RUNS, *sorted(set(trials) - set(RUNS))] if name in trials}
 
 
@@ -129,8 +133,8 @@ def results_md(trials):
         markdown(rows(trials)), '',
         '%d trials, %s of trials\' time altogether%s.' % (
             len(logs), duration(sum(log.wall_seconds for log in logs)), '; ' + alone if timed else ''), '',
-        'Machine: %s. %s.' % tuple('; '.join(sorted({str(value) for value in values})) for values in zip(
-            *((log.machine, log.versions) for log in logs))), '',
+        'Machine: %s. %s.' % tuple('; '.join(sorted({str(value) for value in values})) for values in (
+            [log.machine for log in logs], [log.versions for log in logs])), '',
         '## Every seed', '',
         markdown(every_value(trials)), '', *(['## Diverged', '', *diverged, ''] if diverged else []),
         'The logs are in `results/logs`, a row for each trial in `results/trials.csv`.', ''])

@@ -4,6 +4,7 @@ import pytest
 import scipy.stats
 
 from conftest import run_script
+from helpers_logs import printed, save
 import summary
 
 
@@ -36,3 +37,15 @@ def test_verdict(article, words):
 def test_verdict_where_nothing_varies(values):
     assert [summary.verdict(article, values) for article in (1.4, 1.5, 1.6)] == [
         'article is lower', 'the same', 'ours is lower']
+
+
+def test_the_ladder_s_test_errors_are_not_shown(tmp_path):
+    save(tmp_path / 'logs' / 'ladder-drop', 'seed-0.log.gz', printed(0.7, run='ladder-drop'))
+    save(tmp_path / 'logs' / 'conv16-ds2', 'seed-0.log.gz', printed(1.8, run='conv16-ds2'))
+    assert list(summary.read(str(tmp_path))) == ['conv16-ds2']
+
+
+def test_with_the_ladder_alone_there_is_no_row(tmp_path, capsys):
+    save(tmp_path / 'logs' / 'ladder-drop', 'seed-0.log.gz', printed(0.7, run='ladder-drop'))
+    summary.write(str(tmp_path))
+    assert capsys.readouterr().out.startswith('run ') and (tmp_path / 'trials.csv').read_text().count('\n') == 1
