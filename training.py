@@ -47,7 +47,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
     mu = rising(*mu) if isinstance(mu, tuple) else mu
-    check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule)
+    check(net, data, eta, mu, batchsize, nepoch, interval, rng)
+    check_options(decay, maxnorm, average, schedule, warmup, distort)
     log = [] if log is None else log
     NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
@@ -213,7 +214,7 @@ def is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule):
+def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
     """ArgumentError where train() could not go through with what it is given."""
     for part in 'LT' if data.XV is None else 'LVT':
         X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
@@ -233,10 +234,26 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng, schedule):
                 name, value, least, most, ', the number of training examples' if name == 'batchsize' else ''))
     learning_rate(eta, 1)
     share_at('mu(1)' if callable(mu) else 'mu', mu(1) if callable(mu) else mu)
-    if schedule not in SCHEDULES:
-        raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(SCHEDULES)))
     if not isinstance(rng, np.random.RandomState):
         raise ArgumentError('rng = %.200r: must be a numpy RandomState' % (rng,))
+    for n, layer in enumerate(getattr(net, 'layers', ()), 1):
+        for W in layer.params:
+            if getattr(W, 'dtype', None) != theano.config.floatX:
+                raise ArgumentError('layer %d: %s of params is %s: must be a shared variable of dtype %s' % (
+                    n, W, getattr(W, 'dtype', 'no variable'), theano.config.floatX))
+
+
+def check_options(decay, maxnorm, average, schedule, warmup, distort):
+    share_at('average', average)
+    for name, value in ('decay', decay), ('maxnorm', maxnorm), ('warmup', warmup):
+        if not is_number(value) or not 0 <= value <= 1e30:
+            raise ArgumentError('%s = %.200r: must be a finite number of at least 0' % (name, value))
+    if schedule not in SCHEDULES:
+        raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(SCHEDULES)))
+    if not isinstance(distort, (tuple, list)) or len(distort) != 4 or not all(
+            is_number(value) and 0 <= value <= 1000 for value in distort):
+        raise ArgumentError('distort = %.200r: must be shift, rotate, zoom, elastic: four numbers of at least 0' % (
+            distort,))
 
 
 def check_examples(X_name, X, t_name, t, K):

@@ -120,7 +120,9 @@ class Checkpoint:
             raise FileError('%s: has %d epochs already: nepoch = %d is less' % (self.path, about['epoch'] - 1, nepoch))
         values = [arrays[name] for name in names_of(about['params'], about['variables'])]
         shapes = [variable.get_value(borrow=True).shape for variable in state.variables]
-        if about['layers'] != json.loads(json.dumps(self.net['layers'])) or [value.shape for value in values] != shapes:
+        differs = about['layers'] != json.loads(json.dumps(self.net['layers'])) or about.get('net') not in (
+            None, self.net['net'])                   # None: of a version that did not tell
+        if differs or [value.shape for value in values] != shapes:
             raise FileError('%s: is of another net or another optimiser' % self.path)
         for value, variable in zip(values, state.variables):
             variable.set_value(value)

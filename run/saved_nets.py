@@ -70,7 +70,8 @@ def describe(net):
     if getattr(type(net).output, '__qualname__', '') != 'Net.output' or type(net).output.__module__ != 'nnet':
         raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net'
                             % type(net).__name__)
-    return {'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
+    return {'net': '%s.%s' % (type(net).__module__, type(net).__qualname__),
+            'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
 
 
 def build(about):

@@ -14,6 +14,7 @@ from conftest import ROOT
 from convnet import ConvLayer
 from datasets.files import FileError
 from helpers import NoData, contents, small_data, small_net
+from nnet import FullLayer
 from run import archive, checkpoints, saved_nets
 
 
@@ -187,3 +188,16 @@ def test_nothing_is_left_of_parts_of_a_killed_save(tmp_path):
     with checkpoints.Checkpoint(path, {}, NoData, True) as checkpoint:
         assert checkpoint.loaded is None
     assert os.listdir(str(tmp_path)) == []
+
+
+class Penalised(mlp_2layer.Net):
+    def training_cost(self, X, t):
+        return super().training_cost(X, t) + 0.01 * (self.layers[0].W**2).sum()
+
+
+def test_a_net_of_another_class_is_refused(tmp_path):
+    path = tmp_path / 'a.npz'
+    rng = np.random.RandomState(0)
+    train(path, net=Penalised(FullLayer(42, 5, 'tanh', rng=rng), 2, rng))
+    with pytest.raises(FileError, match='is of another net'):
+        train(path, nepoch=9)

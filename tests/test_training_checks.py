@@ -1,6 +1,7 @@
 """What training.train takes, and what it refuses: one line, before anything is compiled."""
 import numpy as np
 import pytest
+import theano
 
 import mlp_2layer
 import training
@@ -94,3 +95,20 @@ def test_a_layer_that_does_not_say_what_it_takes_is_one_line_too(capsys):
     assert str(error.value).startswith('XL of shape (110, 1, 6, 7): the net does not take it: ')
     assert '\n' not in str(error.value)
     assert capsys.readouterr().out == ''
+
+
+@pytest.mark.parametrize('options, line', [
+    (dict(decay=-1), 'decay = -1: must be'), (dict(decay='a'), "decay = 'a': "), (dict(maxnorm=-1.), 'maxnorm = -1.0: '),
+    (dict(average=2), 'average = 2: must be'), (dict(warmup=-1), 'warmup = -1: '), (dict(schedule='x'), "schedule = 'x': "),
+    (dict(distort=1), 'distort = 1: must be'), (dict(distort=(0, 0, -1, 0)), r'distort = \(0, 0, -1, 0\): '),
+])
+def test_an_option_that_cannot_be_is_one_line(options, line, nothing_compiled):
+    with pytest.raises(training.ArgumentError, match=line):
+        training.train(small_net(), small_data(), 0.1, 0.8, 10, 1, 1, RNG(0), **options)
+
+
+def test_a_parameter_of_another_dtype_is_named(nothing_compiled):
+    net = small_net()
+    net.layers[0].params = [net.layers[0].W, theano.shared(np.zeros(5), 'b')]
+    with pytest.raises(training.ArgumentError, match='layer 1: b of params is float64: must be a shared variable of dtype '):
+        training.train(net, small_data(), 0.1, 0.8, 10, 1, 1, RNG(0))
