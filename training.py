@@ -2,7 +2,6 @@
 import collections
 import contextlib
 import functools
-import numbers
 import sys
 
 from theano_setup import theano
@@ -11,6 +10,7 @@ import theano.tensor as T
 
 from fused.distort import Distort
 from nnet import limit_norms, momentum, noise_key, noise_of, running_means
+from run.arguments import ArgumentError, check, check_options, learning_rate, share_at
 from run.checkpoints import State, is_due
 from run.progress import Progress, said_if_slow
 from run.signals import Stopped, signals_received
@@ -23,11 +23,6 @@ Functions = collections.namedtuple('Functions', 'update evaluate')
 class NotFinite(Exception):
     """The cost is not a finite number: training has diverged."""
     status = 3
-
-
-class ArgumentError(ValueError):
-    """What train() is given cannot be: one line that names the argument, or the field of data, and what is allowed."""
-    status = 2
 
 
 def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None, optimiser=None,
@@ -48,7 +43,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     """
     mu = rising(*mu) if isinstance(mu, tuple) else mu
     check(net, data, eta, mu, batchsize, nepoch, interval, rng)
-    check_options(decay, maxnorm, average, schedule, warmup, distort)
+    check_options(decay, maxnorm, average, schedule, SCHEDULES, warmup, distort)
     log = [] if log is None else log
     NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
@@ -138,21 +133,6 @@ def share_of_eta(schedule, warmup, done, nepoch):
     return SCHEDULES[schedule](done / nepoch) * (min(1, done / warmup) if warmup else 1)
 
 
-def learning_rate(eta, epoch):
-    """eta, or what the function eta gives for this epoch."""
-    value = eta(epoch) if callable(eta) else eta
-    if not is_number(value) or not 0 <= value <= 1e30:
-        raise ArgumentError('eta%s = %.200r: must be a finite number of at least 0 and at most 1e30' % (
-            '(%d)' % epoch if callable(eta) else '', value))
-    return value
-
-
-def share_at(name, value):
-    if not is_number(value) or not 0 <= value < 1:
-        raise ArgumentError('%s = %.200r: must be a number of at least 0 and below 1' % (name, value))
-    return value
-
-
 def rising(first, last, epochs):
     """A function of the epoch that goes from the first value, in epoch 1, to the last one after so many epochs."""
     return lambda epoch: first + (last - first) * min(1, (epoch - 1) / epochs)
@@ -206,73 +186,3 @@ def python2_str(value):
         return str(value)
     text = '%.12g' % value
     return text + '.0' if text.lstrip('-').isdigit() else text
-
-
-# ---- what train() is given, checked before anything is compiled
-
-def is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
-    """ArgumentError where train() could not go through with what it is given."""
-    for part in 'LT' if data.XV is None else 'LVT':
-        X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
-        check_examples('X' + part, X, 't' + part, t, data.K)
-        if X.shape[1:] != data.XL.shape[1:]:
-            raise ArgumentError('X%s of shape %s: must have examples as XL of shape %s has' % (
-                part, X.shape, data.XL.shape))
-        Xshape = getattr(net.layers[0], 'Xshape', None) if hasattr(net, 'layers') else None
-        if Xshape and X.shape[1:] != Xshape and (len(Xshape) > 1 or np.prod(X.shape[1:]) != Xshape[0]):
-            raise ArgumentError('X%s of shape %s: layer 1 takes examples of shape %s' % (part, X.shape, Xshape))
-    if hasattr(net, 'layers') and net.layers[-1].H != data.K:
-        raise ArgumentError('K = %d: the net gives %d classes' % (data.K, net.layers[-1].H))
-    for name, value, least, most in (('batchsize', batchsize, 1, len(data.tL)), ('nepoch', nepoch, 0, 10**9),
-                                     ('interval', interval, 1, 10**9)):
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not least <= value <= most:
-            raise ArgumentError('%s = %.200r: must be a whole number from %d to %d%s' % (
-                name, value, least, most, ', the number of training examples' if name == 'batchsize' else ''))
-    learning_rate(eta, 1)
-    share_at('mu(1)' if callable(mu) else 'mu', mu(1) if callable(mu) else mu)
-    if not isinstance(rng, np.random.RandomState):
-        raise ArgumentError('rng = %.200r: must be a numpy RandomState' % (rng,))
-    for n, layer in enumerate(getattr(net, 'layers', ()), 1):
-        for W in layer.params:
-            if getattr(W, 'dtype', None) != theano.config.floatX:
-                raise ArgumentError('layer %d: %s of params is %s: must be a shared variable of dtype %s' % (
-                    n, W, getattr(W, 'dtype', 'no variable'), theano.config.floatX))
-
-
-def check_options(decay, maxnorm, average, schedule, warmup, distort):
-    share_at('average', average)
-    for name, value in ('decay', decay), ('maxnorm', maxnorm), ('warmup', warmup):
-        if not is_number(value) or not 0 <= value <= 1e30:
-            raise ArgumentError('%s = %.200r: must be a finite number of at least 0' % (name, value))
-    if schedule not in SCHEDULES:
-        raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(SCHEDULES)))
-    if not isinstance(distort, (tuple, list)) or len(distort) != 4 or not all(
-            is_number(value) and 0 <= value <= 1000 for value in distort):
-        raise ArgumentError('distort = %.200r: must be shift, rotate, zoom, elastic: four numbers of at least 0' % (
-            distort,))
-
-
-def check_examples(X_name, X, t_name, t, K):
-    """ArgumentError unless X are finite images (N, channels, rows, columns), and t so many labels from 0 to K - 1."""
-    for name, array, kinds, ndim, what in ((X_name, X, 'fiu', 4, 'numbers (N, channels, rows, columns)'),
-                                           (t_name, t, 'iu', 1, 'whole numbers (N,)')):
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or array.ndim != ndim:
-            found = '%s %s' % (array.dtype, array.shape) if isinstance(array, np.ndarray) else '%.200r' % (array,)
-            raise ArgumentError('%s = %s: must be an array of %s' % (name, found, what))
-    if len(X) != len(t) or not len(t):
-        raise ArgumentError('%s has %d examples, %s %d labels: must be as many, and at least one' % (
-            X_name, len(X), t_name, len(t)))
-    if t.min() < 0 or t.max() >= K:
-        n = np.flatnonzero((t < 0) | (t >= K))[0]
-        raise ArgumentError('%s[%d] = %d: must be 0 to %d' % (t_name, n, t[n], K - 1))
-    with np.errstate(over='ignore'):
-        if np.isfinite(np.array([X.min(), X.max()], theano.config.floatX)).all():
-            return
-        finite = np.isfinite(X.astype(theano.config.floatX))
-    n, *pixel = np.argwhere(~finite)[0]
-    raise ArgumentError('%s[%d] has a pixel that is %s: must be finite in %s' % (
-        X_name, n, X[(n, *pixel)], theano.config.floatX))

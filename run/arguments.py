@@ -1,0 +1,89 @@
+"""What training.train is given, checked before anything is compiled."""
+from theano_setup import theano
+import numpy as np
+
+from run.settings import is_int, is_number
+
+
+class ArgumentError(ValueError):
+    """What train() is given cannot be: one line that names the argument, or the field of data, and what is allowed."""
+    status = 2
+
+
+def learning_rate(eta, epoch):
+    """eta, or what the function eta gives for this epoch."""
+    value = eta(epoch) if callable(eta) else eta
+    if not is_number(value):
+        raise ArgumentError('eta%s = %.200r: must be a finite number of at least 0 and at most 1e30' % (
+            '(%d)' % epoch if callable(eta) else '', value))
+    return value
+
+
+def share_at(name, value):
+    if not is_number(value) or value >= 1:
+        raise ArgumentError('%s = %.200r: must be a number of at least 0 and below 1' % (name, value))
+    return value
+
+
+def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
+    """ArgumentError where train() could not go through with what it is given."""
+    for part in 'LT' if data.XV is None else 'LVT':
+        X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
+        check_examples('X' + part, X, 't' + part, t, data.K)
+        if X.shape[1:] != data.XL.shape[1:]:
+            raise ArgumentError('X%s of shape %s: must have examples as XL of shape %s has' % (
+                part, X.shape, data.XL.shape))
+        Xshape = getattr(net.layers[0], 'Xshape', None) if hasattr(net, 'layers') else None
+        if Xshape and X.shape[1:] != Xshape and (len(Xshape) > 1 or np.prod(X.shape[1:]) != Xshape[0]):
+            raise ArgumentError('X%s of shape %s: layer 1 takes examples of shape %s' % (part, X.shape, Xshape))
+    if hasattr(net, 'layers') and net.layers[-1].H != data.K:
+        raise ArgumentError('K = %d: the net gives %d classes' % (data.K, net.layers[-1].H))
+    for name, value, least, most in (('batchsize', batchsize, 1, len(data.tL)), ('nepoch', nepoch, 0, 10**9),
+                                     ('interval', interval, 1, 10**9)):
+        if not is_int(value, least, most):
+            raise ArgumentError('%s = %.200r: must be a whole number from %d to %d%s' % (
+                name, value, least, most, ', the number of training examples' if name == 'batchsize' else ''))
+    learning_rate(eta, 1)
+    share_at('mu(1)' if callable(mu) else 'mu', mu(1) if callable(mu) else mu)
+    if not isinstance(rng, np.random.RandomState):
+        raise ArgumentError('rng = %.200r: must be a numpy RandomState' % (rng,))
+    for n, layer in enumerate(getattr(net, 'layers', ()), 1):
+        for W in layer.params:
+            if getattr(W, 'dtype', None) != theano.config.floatX:
+                raise ArgumentError('layer %d: %s of params is %s: must be a shared variable of dtype %s' % (
+                    n, W, getattr(W, 'dtype', 'no variable'), theano.config.floatX))
+
+
+def check_options(decay, maxnorm, average, schedule, schedules, warmup, distort):
+    share_at('average', average)
+    for name, value in ('decay', decay), ('maxnorm', maxnorm), ('warmup', warmup):
+        if not is_number(value):
+            raise ArgumentError('%s = %.200r: must be a finite number of at least 0' % (name, value))
+    if schedule not in schedules:
+        raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(schedules)))
+    if not isinstance(distort, (tuple, list)) or len(distort) != 4 or not all(
+            is_number(value, most=1000) for value in distort):
+        raise ArgumentError('distort = %.200r: must be shift, rotate, zoom, elastic: four numbers of at least 0' % (
+            distort,))
+
+
+def check_examples(X_name, X, t_name, t, K):
+    """ArgumentError unless X are finite images (N, channels, rows, columns), and t so many labels from 0 to K - 1."""
+    for name, array, kinds, ndim, what in ((X_name, X, 'fiu', 4, 'numbers (N, channels, rows, columns)'),
+                                           (t_name, t, 'iu', 1, 'whole numbers (N,)')):
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or array.ndim != ndim:
+            found = '%s %s' % (array.dtype, array.shape) if isinstance(array, np.ndarray) else '%.200r' % (array,)
+            raise ArgumentError('%s = %s: must be an array of %s' % (name, found, what))
+    if len(X) != len(t) or not len(t):
+        raise ArgumentError('%s has %d examples, %s %d labels: must be as many, and at least one' % (
+            X_name, len(X), t_name, len(t)))
+    if t.min() < 0 or t.max() >= K:
+        n = np.flatnonzero((t < 0) | (t >= K))[0]
+        raise ArgumentError('%s[%d] = %d: must be 0 to %d' % (t_name, n, t[n], K - 1))
+    with np.errstate(over='ignore'):
+        if np.isfinite(np.array([X.min(), X.max()], theano.config.floatX)).all():
+            return
+        finite = np.isfinite(X.astype(theano.config.floatX))
+    n, *pixel = np.argwhere(~finite)[0]
+    raise ArgumentError('%s[%d] has a pixel that is %s: must be finite in %s' % (
+        X_name, n, X[(n, *pixel)], theano.config.floatX))
