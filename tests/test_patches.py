@@ -167,16 +167,57 @@ def test_the_compiler_is_tried_once_for_all_processes(tmp_path):
         assert ('/try_march_' in given.read_text()) == tried
 
 
-def test_statistics_and_setuptools_are_imported_when_they_are_used():
+def test_large_packages_are_imported_when_they_are_used():
     code = '''if True:
         from theano_setup import theano
         import theano.tensor as T, sys
-        assert not {'scipy.stats', 'setuptools'} & set(sys.modules)
+        assert not {'scipy.stats', 'scipy.special', 'scipy.signal', 'setuptools'} & set(sys.modules)
         p = T.chi2sf(1.5, 3).eval()
         import setuptools, distutils, scipy.stats
         print('setuptools' in distutils.__file__ and abs(p - scipy.stats.chi2.sf(1.5, 3)) < 1e-6)'''
     run = python('-c', code)
     assert run.stdout == 'True\n' and run.stderr == ''
+
+
+def test_convolution_in_python():
+    """It is SciPy's, which is not imported before."""
+    code = '''if True:
+        import numpy as np
+        from theano_setup import theano
+        import theano.tensor as T
+        X, W = np.arange(48.).reshape(1, 1, 6, 8), np.arange(6.).reshape(1, 1, 2, 3)
+        Y = T.nnet.conv2d(T.dtensor4('X'), T.dtensor4('W'))
+        inputs = theano.gof.graph.inputs([Y])
+        found = theano.function(inputs, Y, mode=theano.Mode('py', None))(X, W)[0, 0]
+        import scipy.signal
+        print(abs(found - scipy.signal.convolve2d(X[0, 0], W[0, 0], 'valid')).max())'''
+    run = python('-c', code)
+    assert run.stdout == '0.0\n', run.stderr
+
+
+@pytest.mark.parametrize('before', ['', 'gc.disable()'])
+def test_the_garbage_collector_waits_for_theano(before):
+    """By its own count of collections; afterwards it is on, or off, as it was."""
+    code = '''if True:
+        import gc, sys
+        %s
+        import numpy
+        enabled = gc.isenabled()
+        collections = lambda: sum(generation['collections'] for generation in gc.get_stats()[1:])
+        def during(f):
+            first = collections()
+            f()
+            return collections() - first
+        def load():
+            from theano_setup import theano
+        def compile():
+            import theano
+            import theano.tensor as T
+            x = T.dvector()
+            assert theano.function([x], theano.grad(T.exp(x).sum(), x))([0.]) == [1.]
+        print(during(load) < 3, gc.get_freeze_count() > 50000, during(compile) < 2, gc.isenabled() == enabled)'''
+    run = python('-c', code % before)
+    assert run.stdout == 'True True True True\n', run.stdout + run.stderr
 
 
 # ---- newer Pythons

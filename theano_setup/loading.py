@@ -17,8 +17,8 @@ def patches():
         names += ['newer.numpy_names', 'newer.numpy_numbers', 'newer.c_code', 'newer.inc_subtensor']
     if sys.version_info >= (3, 11):
         names += ['patches.scan_in_python']
-    names += ['patches.light_import', 'patches.compile_lock', 'patches.full_disk', 'patches.compiled_code',
-              'patches.compiler_trials', 'patches.same_digits']
+    names += ['patches.garbage', 'patches.light_import', 'patches.compile_lock', 'patches.full_disk',
+              'patches.compiled_code', 'patches.compiler_trials', 'patches.same_digits']
     if sys.platform == 'linux':
         names += ['patches.precompiled_headers', 'patches.side_by_side']
     return [importlib.import_module('theano_setup.' + name) for name in names]
