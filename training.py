@@ -10,7 +10,7 @@ import theano.tensor as T
 
 from fused.distort import Distort
 from nnet import limit_norms, momentum, noise_key, noise_of, running_means
-from run.arguments import ArgumentError, check, check_options, learning_rate, share_at
+from run.arguments import ArgumentError, check, check_options, learning_rate, misfit, share_at
 from run.checkpoints import State, is_due
 from run.progress import Progress, said_if_slow
 from run.signals import Stopped, signals_received
@@ -175,8 +175,7 @@ def compile_functions(net, data, X, t, cost, updates, means=(), distort=(0, 0, 0
     try:
         evaluate(images[:1], labels[:1])
     except (ValueError, IndexError, TypeError) as error:
-        raise ArgumentError('XL of shape %s: the net does not take it: %s' % (
-            data.XL.shape, str(error).split('\n')[0])) from None
+        raise ArgumentError(misfit(net, images, error)) from None
     return Functions(update, evaluate)
 
 

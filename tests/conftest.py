@@ -61,7 +61,7 @@ def nothing_compiled(monkeypatch):
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Stands in for what training compiles: the minibatches so far; the cost is not finite for examples in steps.bad."""
+    """Stands in for what training compiles: the minibatches so far; the cost of examples in steps.bad is not finite."""
     import training
 
     class Steps(list):

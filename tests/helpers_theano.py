@@ -15,5 +15,5 @@ def clean(**changes):
 
 def python(*arguments, cwd=ROOT, **environment):
     """A finished process of Python."""
-    return subprocess.run([sys.executable, '-W', 'ignore', *arguments], cwd=str(cwd), env=clean(**environment), timeout=300,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    return subprocess.run([sys.executable, '-W', 'ignore', *arguments], cwd=str(cwd), env=clean(**environment),
+                          timeout=300, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)

@@ -30,8 +30,8 @@ def found(names):
     pythons = {}
     for name in names:
         code = 'import sys; print("%d.%d" % sys.version_info[:2])'
-        run = subprocess.run('%s -c \'%s\'' % (name, code), shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             universal_newlines=True)
+        run = subprocess.run('%s -c \'%s\'' % (name, code), shell=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, universal_newlines=True)
         version = run.stdout.strip()
         if re.fullmatch(r'3\.([89]|1[0-4])', version):
             pythons.setdefault(version, name)
@@ -65,7 +65,8 @@ def main(names, arguments):
         python = os.path.join(folder, '.venv', 'bin', 'python')
         printed = logs(python, folder)
         first = first or printed
-        tests = call(['make', 'test', 'PYTHONS=' + name, 'ARGS=' + ' '.join(map(shlex.quote, arguments))], folder, check=False).stdout
+        command = ['make', 'test', 'PYTHONS=' + name, 'ARGS=' + ' '.join(map(shlex.quote, arguments))]
+        tests = call(command, folder, check=False).stdout
         outcome = tests.strip().split('\n')[-1].strip('= ')
         print('| %s | %s, %s | %.0f s | %s | %s |' % (
             *call([python, '-c', VERSIONS], folder).stdout.split(), seconds, outcome,

@@ -4,6 +4,7 @@ import pytest
 import theano
 
 import mlp_2layer
+import mlp_3layer
 import training
 from convnet import ConvLayer
 from helpers import small_data, small_net
@@ -83,23 +84,32 @@ def test_what_cannot_be_trained_is_one_line_before_anything_is_compiled(wrong, l
     assert capsys.readouterr().out == ''
 
 
-def test_a_layer_that_does_not_say_what_it_takes_is_one_line_too(capsys):
+@pytest.mark.parametrize('sizes, line', [
+    ([(41, 2), (2, 2)], 'layer 1: <Mute> does not take values of shape (1, 6, 7): '),
+    ([(42, 3), (4, 2)], 'layer 2: <Mute> does not take values of shape (3,): ')])
+def test_a_layer_that_does_not_say_what_it_takes_is_named(sizes, line, capsys):
     class Mute:
-        def __init__(self, layer):
+        def __init__(self, D, H):
+            layer = FullLayer(D, H, 'tanh', rng=rng)
             self.params, self.H, self.output = layer.params, layer.H, layer.output
+
+        def __repr__(self):
+            return '<Mute>'
 
     rng = RNG(0)
     with pytest.raises(ValueError) as error:
-        net = mlp_2layer.Net(Mute(FullLayer(41, 2, 'tanh', rng=rng)), 2, rng)
+        net = mlp_3layer.Net(*[Mute(*size) for size in sizes], 2, rng)
         training.train(net, small_data(), 0.1, 0.5, 50, 1, 1, rng)
-    assert str(error.value).startswith('XL of shape (110, 1, 6, 7): the net does not take it: ')
+    assert str(error.value).startswith(line)
     assert '\n' not in str(error.value)
     assert capsys.readouterr().out == ''
 
 
 @pytest.mark.parametrize('options, line', [
-    (dict(decay=-1), 'decay = -1: must be'), (dict(decay='a'), "decay = 'a': "), (dict(maxnorm=-1.), 'maxnorm = -1.0: '),
-    (dict(average=2), 'average = 2: must be'), (dict(warmup=-1), 'warmup = -1: '), (dict(schedule='x'), "schedule = 'x': "),
+    (dict(decay=-1), 'decay = -1: must be'), (dict(decay='a'), "decay = 'a': "),
+    (dict(maxnorm=-1.), 'maxnorm = -1.0: '),
+    (dict(average=2), 'average = 2: must be'), (dict(warmup=-1), 'warmup = -1: '),
+    (dict(schedule='x'), "schedule = 'x': "),
     (dict(distort=1), 'distort = 1: must be'), (dict(distort=(0, 0, -1, 0)), r'distort = \(0, 0, -1, 0\): '),
 ])
 def test_an_option_that_cannot_be_is_one_line(options, line, nothing_compiled):
@@ -110,5 +120,5 @@ def test_an_option_that_cannot_be_is_one_line(options, line, nothing_compiled):
 def test_a_parameter_of_another_dtype_is_named(nothing_compiled):
     net = small_net()
     net.layers[0].params = [net.layers[0].W, theano.shared(np.zeros(5), 'b')]
-    with pytest.raises(training.ArgumentError, match='layer 1: b of params is float64: must be a shared variable of dtype '):
+    with pytest.raises(training.ArgumentError, match='layer 1: b of params is float64: must be a shared variable of '):
         training.train(net, small_data(), 0.1, 0.8, 10, 1, 1, RNG(0))

@@ -118,7 +118,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize('own, line', REFUSED, ids=[own.__name__ for own, _ in REFUSED])
-def test_a_layer_that_a_file_could_not_give_back_is_refused_before_training(own, line, tmp_path, nothing_compiled, capsys):
+def test_a_layer_that_a_file_could_not_give_back_is_refused_first(own, line, tmp_path, nothing_compiled, capsys):
     net, data = mlp_2layer.Net(own(42, 6), 2, RNG(1)), small_data()
     path = str(tmp_path / 'a.npz')
     with pytest.raises(FileError) as with_save, saved_nets.kept_at_end(path, net, data, {}):

@@ -159,10 +159,10 @@ def test_the_compiler_is_tried_once_for_all_processes(tmp_path):
     compiler, given = tmp_path / 'g++', tmp_path / 'given'
     compiler.write_text('#!/bin/sh\necho "$@" >> "%s"\nexec "%s" "$@"\n' % (given, shutil.which('g++') or 'clang++'))
     compiler.chmod(0o755)
-    for tried in (True, True, False):           # the first process tries it within Theano's import, which is out of reach
+    for tried in (True, True, False):           # the first process tries it within Theano's import, out of reach
         given.write_text('')
-        run = python('-c', 'from theano_setup import theano\nimport theano.tensor as T\nprint(T.exp(T.zeros(2)).eval())',
-                     THEANO_FLAGS='cxx=%s,base_compiledir=%s' % (compiler, tmp_path / 'compiled'))
+        code = 'from theano_setup import theano; import theano.tensor as T; print(T.exp(T.zeros(2)).eval())'
+        run = python('-c', code, THEANO_FLAGS='cxx=%s,base_compiledir=%s' % (compiler, tmp_path / 'compiled'))
         assert run.stdout == '[1. 1.]\n' and run.stderr == ''
         assert ('/try_march_' in given.read_text()) == tried
 
@@ -223,7 +223,8 @@ def test_the_garbage_collector_waits_for_theano(before):
 # ---- newer Pythons
 
 def test_nothing_for_newer_pythons_is_loaded_where_it_is_not_needed():
-    run = python('-c', 'from theano_setup import theano; import sys; print([m for m in sys.modules if "setup.newer." in m])')
+    code = 'from theano_setup import theano; import sys; print([m for m in sys.modules if "setup.newer." in m])'
+    run = python('-c', code)
     assert ('python_modules' in run.stdout) == (sys.version_info >= (3, 12))
     assert ('numpy_names' in run.stdout) == (np.__version__.split('.')[0] >= '2')
     assert run.stdout == '[]\n' or sys.version_info >= (3, 12)
@@ -249,8 +250,8 @@ def test_modules_that_python_lost_are_seen_by_theano_alone():
 def test_types_of_constants(floatX):
     """With every NumPy, an integer takes the least type that holds it, a float that which loses nothing, or floatX."""
     with theano.change_flags(floatX=floatX):
-        assert [str(T.constant(x).dtype) for x in (1, -128, 300, 70000, 2**40)] == ['int8', 'int8', 'int16', 'int32', 'int64']
-        assert [str(T.constant(x).dtype) for x in (0.1, 0.5)] == [floatX, 'float32']        # 0.5 loses nothing in single
+        types = [str(T.constant(x).dtype) for x in (1, -128, 300, 70000, 2**40, 0.1, 0.5)]
+        assert types == ['int8', 'int8', 'int16', 'int32', 'int64', floatX, 'float32']    # 0.5 loses nothing
         assert str((T.bvector() + 300).dtype) == 'int16'
         assert theano._asarray(300, 'int8') == 44
 

@@ -58,9 +58,11 @@ def test_the_compile_folder_is_apart_for_each_python_numpy_and_scipy():
 MODULES = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(ROOT, '*.py')))
 
 
-@pytest.mark.parametrize('module', [name for name in MODULES if name != 'mnist_convnet'] + ['fused', 'numpy', 'scipy.linalg'])
+@pytest.mark.parametrize('module', [
+    *(name for name in MODULES if name != 'mnist_convnet'), 'fused', 'numpy', 'scipy.linalg'])
 def test_every_module_can_be_imported_first(module):
-    run = python('-c', 'import %s; from theano_setup import theano; print(theano.config.floatX, theano.config.openmp)' % module)
+    code = 'import %s; from theano_setup import theano; print(theano.config.floatX, theano.config.openmp)'
+    run = python('-c', code % module)
     assert (run.stdout, run.stderr) == ('float32 True\n', '')
 
 
@@ -130,8 +132,9 @@ def test_a_path_with_spaces_and_japanese(tmp_path):
 
 @pytest.mark.parametrize('module', ['theano_setup.environment', 'numpy', 'theano.gof.cc', 'theano.tensor.opt'])
 def test_ctrl_c_while_theano_is_imported_is_one_line(module):
-    run = subprocess.Popen([sys.executable, '-X', 'importtime', '-c', 'from theano_setup import theano; print("imported")'],
-                           cwd=ROOT, env=clean(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    code = 'from theano_setup import theano; print("imported")'
+    run = subprocess.Popen([sys.executable, '-X', 'importtime', '-c', code], cwd=ROOT, env=clean(),
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     while run.stderr.readline().split('|')[-1].strip() != module:       # until Python says that it is imported
         assert run.poll() is None
     run.send_signal(signal.SIGINT)
@@ -163,12 +166,13 @@ def test_ctrl_c_while_compiling_lets_go_of_the_lock(tmp_path):
     """At a prompt, by a compiler that takes for ever."""
     pytest.importorskip('IPython')
     compiler, slow, home = tmp_path / 'g++', tmp_path / 'slow', tmp_path / 'home'
-    compiler.write_text('#!/bin/sh\ncase "$*" in *mod.cpp*) [ -e "%s" ] && echo compiling > /dev/tty && exec sleep 600;; esac\n'
+    compiler.write_text('#!/bin/sh\n'
+                        'case "$*" in *mod.cpp*) [ -e "%s" ] && echo compiling > /dev/tty && exec sleep 600;; esac\n'
                         'exec "%s" "$@"\n' % (slow, shutil.which('g++') or 'clang++'))
     compiler.chmod(0o755)
-    prompt = pexpect.spawn(sys.executable, ['-m', 'IPython', '--simple-prompt', '--no-banner', '--colors=NoColor'], cwd=ROOT,
-                           encoding='utf-8', timeout=120,
-                           env=clean(THEANO_FLAGS='cxx=%s,base_compiledir=%s' % (compiler, home), IPYTHONDIR=str(tmp_path)))
+    environment = clean(THEANO_FLAGS='cxx=%s,base_compiledir=%s' % (compiler, home), IPYTHONDIR=str(tmp_path))
+    prompt = pexpect.spawn(sys.executable, ['-m', 'IPython', '--simple-prompt', '--no-banner', '--colors=NoColor'],
+                           cwd=ROOT, encoding='utf-8', timeout=120, env=environment)
     prompt.expect(r'In \[1\]: ')
     prompt.sendline('from theano_setup import theano; import theano.tensor as T')
     prompt.expect(r'In \[2\]: ')

@@ -1,4 +1,4 @@
-"""Bad surroundings: compilers, folders, disks, locks, streams, locales. The script runs, or says in one line why not."""
+"""Bad surroundings: compilers, folders, disks, locks, streams, locales. The script runs, or says in a line why not."""
 import os
 import re
 import shutil
@@ -46,8 +46,8 @@ def one_line(run, words, status=1):
 def set_up(before='', **environment):
     """A finished process that imports Theano and nothing else."""
     env = {**os.environ, **CLEAN, **environment}
-    return subprocess.run([sys.executable, '-c', 'import os; %sfrom theano_setup import theano' % before], cwd=ROOT, timeout=300, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True,
+    return subprocess.run([sys.executable, '-c', 'import os; %sfrom theano_setup import theano' % before], cwd=ROOT,
+                          timeout=300, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
                           env={name: value for name, value in env.items() if value is not None})
 
 
@@ -107,14 +107,16 @@ def test_a_compile_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / 'file').write_text('')
     for path, words in (('/proc/theano', 'No such file'), (str(tmp_path / 'file'), 'File exists|Not a directory'),
                         (str(tmp_path / 'file' / 'x'), 'Not a directory')):
-        one_line(set_up(THEANO_FLAGS='base_compiledir=' + path), r'^cannot write to %s, where Theano keeps .* \((%s).*\): for another' % (path, words))
+        one_line(set_up(THEANO_FLAGS='base_compiledir=' + path),
+                 r'^cannot write to %s, where Theano keeps .* \((%s).*\): for another' % (path, words))
 
 
 def test_homes_that_are_not_there(tmp_path):
     assert set_up(HOME=None).returncode == 0                                   # the system knows it
     one_line(set_up(HOME='/proc/nowhere'), '^cannot write to /proc/nowhere/.theano')
     one_line(set_up(HOME='/dev/null'), r'^cannot write to /dev/null/.theano, where .* \(Not a directory')
-    one_line(set_up('os.path.expanduser = lambda path: path; ', HOME=None), '^no home folder, which Theano needs: set HOME$')
+    one_line(set_up('os.path.expanduser = lambda path: path; ', HOME=None),
+             '^no home folder, which Theano needs: set HOME$')
 
 
 def copy_project(path):
@@ -128,7 +130,8 @@ def small_disk(tmp_path):
     path.mkdir()
 
     def mount(options):
-        if subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'none', str(path)], stderr=subprocess.DEVNULL).returncode:
+        command = ['mount', '-t', 'tmpfs', '-o', options, 'none', str(path)]
+        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
             pytest.skip('not allowed to mount a file system')
         return path
     yield mount
@@ -159,12 +162,14 @@ def test_a_full_disk_is_one_line(folder, small_disk, kilobytes):
 
 # ---- killed processes
 
-@pytest.mark.parametrize('owner', ['dead'] + amount([], ['another host', 'a living process', 'unknown', 'not yet written']))
+@pytest.mark.parametrize('owner', [
+    'dead'] + amount([], ['another host', 'a living process', 'unknown', 'not yet written']))
 def test_the_lock_of_a_killed_process_is_not_waited_for_by_the_minute(tmp_path, owner):
     """Killed while it compiles. Its number may belong to another process by now, as in a container started anew."""
     flags = 'base_compiledir=%s' % tmp_path
     env = {**{name: value for name, value in os.environ.items() if name not in CLEAN}, 'THEANO_FLAGS': flags}
-    run = subprocess.Popen([sys.executable, '-c', 'from theano_setup import theano'], cwd=ROOT, env=env, start_new_session=True)
+    run = subprocess.Popen([sys.executable, '-c', 'from theano_setup import theano'], cwd=ROOT, env=env,
+                           start_new_session=True)
     while not any(lock.stat().st_size for lock in tmp_path.glob('*/lock_dir/lock')):
         assert run.poll() is None
         time.sleep(0.01)
@@ -208,8 +213,8 @@ def test_a_full_disk_under_the_log_is_one_line(folder):
 
 @pytest.mark.parametrize('environment', [
     dict(LC_ALL='C', PYTHONIOENCODING='ascii'),
-] + amount([], [dict(LC_ALL='C'), dict(LC_ALL='POSIX', PYTHONUTF8='0', PYTHONCOERCECLOCALE='0'), dict(LC_ALL='nonsense'),
-                dict(PYTHONIOENCODING='latin-1')]))
+] + amount([], [dict(LC_ALL='C'), dict(LC_ALL='POSIX', PYTHONUTF8='0', PYTHONCOERCECLOCALE='0'),
+                dict(LC_ALL='nonsense'), dict(PYTHONIOENCODING='latin-1')]))
 def test_locales_that_cannot_spell_the_folder(folder, log, environment):
     run = run_script('data=' + folder, *SMALL, **environment)
     assert log_of(run) == log

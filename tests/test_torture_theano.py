@@ -21,8 +21,9 @@ SAMPLE = ['-k', 'max_pool_2d_2D']
 
 def outcomes(path, modules, flags=''):
     """{'module::Class::test': passed, failure, error or skipped} of Theano's tests in a process of their own."""
-    run = subprocess.run([sys.executable, '-W', 'ignore', os.path.join(ROOT, 'tests', 'theano_tests.py'), '--junitxml', path,
-                          *amount(SAMPLE, []), '--pyargs', *modules], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    run = subprocess.run([sys.executable, '-W', 'ignore', os.path.join(ROOT, 'tests', 'theano_tests.py'),
+                          '--junitxml', path, *amount(SAMPLE, []), '--pyargs', *modules],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          env=dict(os.environ, THEANO_FLAGS='%s,%s' % (os.environ['THEANO_FLAGS'], flags)))
     assert run.returncode in (0, 1), run.stdout.decode()          # 1: some fail
     found = {}

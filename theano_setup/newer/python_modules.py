@@ -5,7 +5,6 @@ Here: modules of the few functions that Theano calls. Theano's modules keep thos
 """
 import contextlib
 import importlib.util
-import os
 import shutil
 import sys
 import sysconfig

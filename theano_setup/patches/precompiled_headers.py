@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import subprocess
-import sys
 
 FIRST_LINES = '#include <Python.h>\n#include <iostream>\n#include "theano_mod_helper.h"\n'
 HEADERS = FIRST_LINES + '#include <math.h>\n#include <numpy/arrayobject.h>\n#include <numpy/arrayscalars.h>\n'
