@@ -24,12 +24,13 @@ from datasets.files import write_whole
 from run import script
 from run.settings import SettingError, file_named, integers, nearest, parse
 from machine import cores, machine
+from contenders import CONTENDERS, ONE_THREAD, VARIANTS, enter, flops, job_of, python_of, say, seconds_per_epoch
 from peers.protocol import Failed, Worker, hold
 from runs import arguments_of, prepare, runs_named
 import tables
 
 DEFAULTS = {'net': 'article', 'peers': 'all', 'repeats': 5, 'threads': cores(), 'part': 500, 'data': 'auto',
-            'startup': 0, 'json': '', 'markdown': ''}
+            'startup': 0, 'variants': 0, 'json': '', 'markdown': ''}
 RULES = {
     'net': (lambda value: isinstance(value, str), 'names of runs.py or of its groups, separated by commas'),
     'peers': (lambda value: isinstance(value, str), "'all', 'none', or contenders, separated by commas"),
@@ -38,30 +39,15 @@ RULES = {
     'part': (integers(1, 500)[0], 'a whole number from 1 to 500: minibatches of the epoch that are timed'),
     'data': (lambda value: isinstance(value, str), "as in mnist_convnet.py"),
     'startup': (integers(0, 1)[0], "1 times the article's first run, too, as a process with cold and warm caches"),
+    'variants': (integers(0, 1)[0], '1 times the project with dropout, decay, average, shift, too; with distortions'),
     'json': file_named('.json'), 'markdown': file_named('.md'),
 }
-ONE_THREAD = 'project, one thread'
 TOLERANCE = 0.1          # relative, of the cost after the epoch: sums in another order drift apart this far at most
-
-# Contenders: environment, script, and choices, of which each net keeps the fastest by trial.
-CONTENDERS = {
-    'project': ('.venv', 'theano_peer.py', ['']),
-    'stock': ('.venv', 'theano_peer.py', ['stock, OpenMP threads', 'stock, BLAS threads']),
-    'torch': ('.venv-torch', 'torch_peer.py', ['contiguous', 'channels_last']),
-    'torch-compiled': ('.venv-torch', 'torch_peer.py', [
-        'compiled contiguous', 'compiled channels_last', 'compiled autotune contiguous',
-        'compiled step contiguous', 'compiled step channels_last']),
-    'tensorflow': ('.venv-tensorflow', 'tensorflow_peer.py', [
-        'epoch', 'epoch inter-op', 'step', 'step jit_compile', 'step jit_compile reshape']),
-    'jax': ('.venv-jax', 'jax_peer.py', [
-        'step NHWC', 'step NCHW', 'step NHWC reshape', 'step NHWC reshape patches', 'epoch NHWC reshape patches']),
-}
-
 
 def given_settings(arguments):
     """The settings, with nets as {name: Run} and peers as a list. Raises SettingError."""
     given = parse(__doc__, DEFAULTS, RULES, arguments)
-    others = [name for name in CONTENDERS if name != 'project']
+    others = [name for name in CONTENDERS if not name.startswith('project')]
     chosen = {'all': others, 'none': []}.get(given['peers'], given['peers'].split(','))
     for name in chosen:
         if name not in others:
@@ -69,70 +55,6 @@ def given_settings(arguments):
     given['peers'] = [name for name in others if name in chosen]
     given['net'] = runs_named(given['net'], 'net')
     return given
-
-
-def layers_of(net, Wsigma):
-    """A net's layers for its peers, with their sizes, as dictionaries: what mnist_convnet.py has built."""
-    layers = []
-    for layer in net.layers:
-        Wshape = list(layer.W.get_value(borrow=True).shape)
-        words = {'afunc': layer.afunc, 'Wshape': Wshape, 'bias': layer.b is not None,
-                 'Wsigma': Wsigma if layer is not net.layers[-1] else 0.005}
-        if len(Wshape) == 4:
-            words.update(kind='conv', Xdim=[layer.Xrow, layer.Xcol], Ydim=[layer.Yrow, layer.Ycol], ds=list(layer.ds))
-        else:
-            before = [other.Zshape for other in net.layers[:len(layers)]][-1:]
-            words.update(kind='full', maps=list(before[0]) if before and len(before[0]) == 3 else None)
-        layers.append(words)
-    return layers
-
-
-def flops(layers, batchsize):
-    """Dense floating-point operations of a minibatch: (conv forward, conv backward, whole step).
-
-    Forward, gradient for W and gradient for X are counted alike, the last not for the first layer.
-    """
-    forward = [2 * batchsize * int(np.prod(layer['Wshape'] + layer.get('Ydim', []))) for layer in layers]
-    convs = [f for f, layer in zip(forward, layers) if layer['kind'] == 'conv']
-    return sum(convs), 2 * sum(convs) - sum(convs[:1]), 3 * sum(forward) - forward[0]
-
-
-def python_of(contender):
-    venv = CONTENDERS[contender][0]
-    return sys.executable if venv == '.venv' else os.path.join(ROOT, venv, 'bin', 'python')
-
-
-def say(*words):
-    print('#', *words, file=sys.stderr, flush=True)
-
-
-def seconds_per_epoch(worker, job, minibatches):
-    """(seconds of an epoch, cores in use), from a part of it."""
-    seconds, cpu, _ = worker.ask('train', 0, minibatches)
-    return seconds * job['NL'] / job['batchsize'] / minibatches, cpu / seconds
-
-
-def enter(contender, job):
-    """The worker with the fastest of a contender's choices, or None if none works; seconds of each choice."""
-    best, tried = None, {}
-    _, script, choices = CONTENDERS[contender]
-    for choice in choices:
-        try:
-            worker = Worker(python_of(contender), os.path.join(HERE, 'peers', script), dict(job, choice=choice),
-                            **{'PYTHONPATH': ROOT} if contender in ('project', 'stock') else {})
-            worker.ask('train', 1, min(job['part'], 10))   # compiles, fills caches
-            if len(choices) > 1:
-                tried[choice] = min(seconds_per_epoch(worker, job, min(job['part'], 25))[0] for _ in range(4))
-        except Failed as failure:
-            say('%s left out: %s' % (choice or contender, failure))
-            continue
-        if best is None or tried[choice] < tried[best.choice]:
-            best, worker = worker, best
-        if worker is not None:
-            worker.end()
-    if tried:
-        say('%s: %s' % (contender, '; '.join('%s %.2f' % item for item in tried.items())))
-    return best, tried
 
 
 def take_turns(workers, job, repeats, peak):
@@ -170,14 +92,11 @@ def take_turns(workers, job, repeats, peak):
 def run_net(name, contenders, prepared, given, peak, folder):
     """Figures of a net: each contender's seconds an epoch, their spread, costs, arithmetic rates."""
     say('%s' % name)
-    settings, NL = prepared['settings'], len(prepared['dataset'].tL)
-    layers = layers_of(prepared['net'], settings['Wsigma'])
-    job = {'layers': layers, 'folder': folder, 'NL': NL, 'part': min(given['part'], NL // settings['batchsize']),
-           **{key: settings[key] for key in ('eta', 'mu', 'batchsize')}}
+    job = job_of(prepared, folder, given['part'], given['threads'])
     workers, tried = {}, {}
     for contender in contenders:
-        kind = contender.partition(', ')[0]
-        worker, tried[contender] = enter(kind, dict(job, threads=given['threads'] if kind == contender else 1))
+        kind = contender if contender in CONTENDERS else 'project'
+        worker, tried[contender] = enter(kind, dict(job, threads=1) if contender == ONE_THREAD else job)
         if worker is not None:
             workers[contender] = worker
     times, in_use, costs, conv_times, checkpoints, idle = take_turns(workers, job, given['repeats'], peak)
@@ -186,24 +105,25 @@ def run_net(name, contenders, prepared, given, peak, folder):
     if 'project' not in workers:
         script.stop('%s: this project itself does not run' % name, 1)
     say('cost after the epoch: ' + ', '.join('%s %.4f' % (c, costs[c]) for c in workers))
-    wrong = [c for c in workers if not abs(costs[c] / costs['project'] - 1) <= TOLERANCE]
+    wrong = [c for c in workers if c not in VARIANTS and not abs(costs[c] / costs['project'] - 1) <= TOLERANCE]
     for contender in wrong:
         say('%s does not learn the same, and does not count' % contender)
     if idle > 0.02:
         say('those waiting used %.2f cores' % idle)
     medians = {c: statistics.median(times[c]) for c in workers if c not in wrong}
     one_thread = medians.pop(ONE_THREAD, None)
+    variants = {c: medians.pop(c) for c in VARIANTS if c in medians}
     forward, both = np.median(conv_times, axis=0)          # 0 where there is no conv layer
-    minibatch = forward, both - forward, medians['project'] * job['batchsize'] / NL
+    minibatch = forward, both - forward, medians['project'] * job['batchsize'] / job['NL']
     return {
-        'seconds_per_epoch': medians, 'project_one_thread': one_thread,
+        'seconds_per_epoch': medians, 'project_one_thread': one_thread, 'variants': variants,
         'spread': {c: [min(times[c]), max(times[c])] for c in workers}, 'all': times,
         'checkpoint_share_of_epoch': statistics.median(checkpoints) / medians['project'],
         'cost': costs, 'does_not_learn_the_same': wrong, 'choice': {c: w.choice for c, w in workers.items()},
         'seconds_of_choices': tried, 'versions': {c: w.version for c, w in workers.items()},
         'cores_in_use': {c: statistics.median(in_use[c]) for c in workers}, 'cores_used_by_the_waiting': idle,
         'gflops': {key: 1e-9 * f / s for key, f, s in zip(
-            ('conv_forward', 'conv_backward', 'step'), flops(layers, job['batchsize']), minibatch) if f},
+            ('conv_forward', 'conv_backward', 'step'), flops(job['layers'], job['batchsize']), minibatch) if f},
     }
 
 
@@ -245,7 +165,8 @@ def bench(given):
     if missing:
         say('missing, left out: %s (`make peers` sets them up)' % ', '.join(missing))
     threads = given['threads']
-    contenders = ['project'] + [ONE_THREAD] * (threads > 1) + [c for c in given['peers'] if c not in missing]
+    contenders = ['project'] + [ONE_THREAD] * (threads > 1) + VARIANTS * given['variants'] + [
+        c for c in given['peers'] if c not in missing]
     result = {'threads': threads, 'peak_gflops': None, 'nets': {}, 'missing': missing, 'machine': machine(),
               'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part']}
     with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ RULES = {'results': (lambda value: isinstance(value, str) and value, 'a folder o
 
 
 def errors(results):
-    """{rung: {seed: validation error in % after the last epoch}}, of the trials that ended, in the order of the ladder."""
+    """{rung: {seed: validation error in % after the last epoch}}, of trials that ended, in the ladder's order."""
     logs = os.path.join(results, 'logs')
     there = [os.path.join(logs, 'ladder-' + rung) for rung in RUNGS]
     groups = groups_of([path for path in there if os.path.isdir(path)]) if any(map(os.path.isdir, there)) else []
@@ -74,7 +74,8 @@ def main(arguments):
         drawing.load_matplotlib()
     found = errors(given['results'])
     if not found:
-        raise settings.SettingError('results = %s: has no trial of the ladder: `python experiments/trials.py runs=ladder` '
+        raise settings.SettingError('results = %s: has no trial of the ladder: '
+                                    '`python experiments/trials.py runs=ladder` '
                                     'trains them' % given['results'])
     print(table(given['results']))
     if given['png']:

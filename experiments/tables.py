@@ -29,7 +29,12 @@ READMES = [os.path.join(ROOT, path) for path in (
     'README.md', 'README.ja.md', 'experiments/README.md', 'experiments/LADDER.md', 'fused/README.md')]
 PICTURE = ('curves', 'runs=conv16-ds2,conv16-full400', 'width=16',
            'png=' + os.path.join(ROOT, 'experiments', 'error_curves.png'))
-CONTENDERS = 'project', 'stock', 'torch', 'torch-compiled', 'tensorflow', 'jax'
+VARIANTS = [('project, regularised', 'A step with dropout, decay, running means and shifts together',
+             'dropout, decay, 重みの移動平均, shift をすべて使ったときの 1 ステップ'),
+            ('project, distorted', 'With rotations, zooms and elastic distortions',
+             'rotate, zoom, elastic を使ったとき')]
+CONTENDERS = {'project': 'project', 'stock': 'stock', 'torch': 'torch', 'torch-compiled': 'torch-compiled',
+              'torch-example': 'torch, as in its examples', 'tensorflow': 'tensorflow', 'jax': 'jax'}
 
 
 def markdown(rows, right=()):
@@ -123,7 +128,7 @@ def bench(name, ja=False):
             result = json.load(file)
     nets = result['nets']
     columns = [c for c in CONTENDERS if any(c in net['seconds_per_epoch'] for net in nets.values())]
-    head = ['net', '記事' if ja else 'article', *columns] + ([
+    head = ['net', '記事' if ja else 'article', *map(CONTENDERS.get, columns)] + ([
         '最速の相手との比', 'stock との比', '1 スレッドとの比', 'conv 順', 'conv 逆', 'step'] if ja else [
         'fastest peer / project', 'stock / project', 'one thread / %d' % result['threads'], 'conv forward',
         'conv backward', 'step'])
@@ -169,6 +174,11 @@ def bench_captions(result, ja):
     if all(shares):
         yield ('エポックごとのチェックポイントは,その %.1f〜%.1f %% かかる.' if ja else
                'A checkpoint after every epoch takes %.1f to %.1f %% of it.') % (min(shares), max(shares))
+    for variant, en, ja_words in VARIANTS:
+        times = [(net, figures['variants'][variant] / figures['seconds_per_epoch']['project'])
+                 for net, figures in result['nets'].items() if variant in figures.get('variants', ())]
+        if times:
+            yield '%s: %s.' % (ja_words if ja else en, ', '.join('%s × %.3f' % item for item in times))
     if 'startup_seconds' in result:
         yield ('記事の最初の実験をプロセスとして: 全体で %(whole_run).1f 秒.nepoch=0 では,キャッシュがあれば %(warm_cache).1f 秒,'
                'なければ %(empty_cache).1f 秒.' if ja else

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import run_script
 import bench
+import contenders
 import runs
 from peers import protocol
 from run.settings import SettingError
@@ -46,7 +47,7 @@ def test_wrong_arguments_are_one_line(arguments, words):
 
 def layers_of(name, dataset):
     settings = dict(runs.RUNS[name].settings, data=dataset)
-    return bench.layers_of(runs.prepare(['%s=%s' % item for item in settings.items()])['net'], 0.05)
+    return contenders.layers_of(runs.prepare(['%s=%s' % item for item in settings.items()])['net'])
 
 
 def test_sizes_are_those_of_the_article_s_logs_and_of_the_tutorial(small_mnist):
@@ -56,7 +57,7 @@ def test_sizes_are_those_of_the_article_s_logs_and_of_the_tutorial(small_mnist):
                      'conv16-ds4-relu': [576], 'conv16-conv16-ds2': [16, 256], 'conv16-conv16-ds4': [16, 16],
                      'conv16-full400': [576, 400], 'lenet': [50, 800, 500]}
     conv1, conv2, softmax = 16 * 25 * 24 * 24, 16 * 16 * 25 * 8 * 8, 256 * 10
-    assert bench.flops(layers_of('conv16-conv16-ds2', small_mnist), 100) == (
+    assert contenders.flops(layers_of('conv16-conv16-ds2', small_mnist), 100) == (
         200 * (conv1 + conv2), 200 * (conv1 + 2 * conv2), 200 * (2 * conv1 + 3 * conv2 + 3 * softmax))
     lenet = layers_of('lenet', small_mnist)
     assert [(layer['kind'], layer['afunc'], layer['bias'], layer.get('maps')) for layer in lenet] == [

@@ -17,6 +17,7 @@ class Jax:
 
     def __init__(self, X, t, params, job):
         self.layers, self.words, self.eta, self.mu = job['layers'], job['choice'].split(), job['eta'], job['mu']
+        self.decay, self.maxnorm = job['decay'], job['maxnorm']
         self.initial = protocol.unflipped(self.layers, params)
         self.form, self.row = ('NCHW', 'OIHW', 'NCHW'), 2
         if 'NHWC' in self.words:
@@ -32,43 +33,59 @@ class Jax:
 
     def reset(self):
         params = jax.tree.map(jnp.array, self.initial)
-        self.state = params, jax.tree.map(jnp.zeros_like, params)
+        self.state = params, jax.tree.map(jnp.zeros_like, params), jax.random.key(0)
 
-    def conv(self, X, W):
+    def conv(self, X, W, pad):
         if 'patches' not in self.words:
-            return jax.lax.conv_general_dilated(X, W, (1, 1), 'VALID', dimension_numbers=self.form)
+            return jax.lax.conv_general_dilated(X, W, (1, 1), [(pad, pad)] * 2, dimension_numbers=self.form)
+        X = jnp.pad(X, [(0, 0), (pad, pad), (pad, pad), (0, 0)])
         Wrow, Wcol, Xnch, Wnch = W.shape
         Yrow, Ycol = X.shape[1] - Wrow + 1, X.shape[2] - Wcol + 1
         patches = jnp.concatenate([X[:, r:r + Yrow, c:c + Ycol] for r in range(Wrow) for c in range(Wcol)], 3)
         return (patches.reshape(-1, Wrow * Wcol * Xnch) @ W.reshape(-1, Wnch)).reshape(-1, Yrow, Ycol, Wnch)
 
-    def pool(self, Y, ds):
+    def pool(self, Y, ds, st):
         before, after = Y.shape[:self.row], Y.shape[self.row + 2:]
-        if 'reshape' not in self.words:
-            window = (1,) * self.row + tuple(ds) + (1,) * len(after)
-            return jax.lax.reduce_window(Y, -jnp.inf, jax.lax.max, window, window, 'SAME')
+        border = [(0, more) for more in protocol.border(Y.shape[self.row:self.row + 2], ds, st)]
+        border = [(0, 0)] * self.row + border + [(0, 0)] * len(after)
+        if st != ds or 'reshape' not in self.words:
+            window, strides = ((1,) * self.row + tuple(size) + (1,) * len(after) for size in (ds, st))
+            return jax.lax.reduce_window(Y, -jnp.inf, jax.lax.max, window, strides, border)
         row, col = (-(-Y.shape[self.row + n] // ds[n]) for n in (0, 1))
-        border = [(0, row * ds[0] - Y.shape[self.row]), (0, col * ds[1] - Y.shape[self.row + 1])]
-        Y = jnp.pad(Y, [(0, 0)] * self.row + border + [(0, 0)] * len(after), constant_values=-jnp.inf)
+        Y = jnp.pad(Y, border, constant_values=-jnp.inf)
         return Y.reshape(before + (row, ds[0], col, ds[1]) + after).max((self.row + 1, self.row + 3))
 
-    def loss(self, params, X, t):
+    def loss(self, params, X, t, key=None):
         Z = X
         for layer, P in zip(self.layers, params):
             if layer['kind'] == 'conv':
-                Z = self.pool(self.conv(Z, P[0]), layer['ds'])
+                Z = self.pool(self.conv(Z, P[0], layer['pad']), layer['ds'], layer['st'])
                 if layer['bias']:
                     Z = Z + (P[1] if self.row == 1 else P[1][:, None, None])
             else:
                 Z = Z.reshape(len(Z), -1) @ P[0] + P[1]
             Z = AFUNC[layer['afunc']](Z)
+            if key is not None and layer['drop']:
+                key, here = jax.random.split(key)
+                Z = jnp.where(jax.random.bernoulli(here, 1 - layer['drop'], Z.shape), Z / (1 - layer['drop']), 0)
         return -jnp.take_along_axis(jax.nn.log_softmax(Z), t[:, None], 1).mean()
 
     def step(self, state, X, t, index):
-        params, velocities = state
-        cost, grads = jax.value_and_grad(self.loss)(params, X[index], t[index])
+        params, velocities, key = state
+        key, here = jax.random.split(key)
+        cost, grads = jax.value_and_grad(self.loss)(params, X[index], t[index], here)
+        grads = jax.tree.map(lambda g, W: g + self.decay * W if W.ndim > 1 else g, grads, params)
         velocities = jax.tree.map(lambda v, g: self.mu * v - self.eta * g, velocities, grads)
-        return (jax.tree.map(jnp.add, params, velocities), velocities), cost
+        params = jax.tree.map(jnp.add, params, velocities)
+        return (jax.tree.map(self.limited, params) if self.maxnorm else params, velocities, key), cost
+
+    def limited(self, W):
+        """W with a norm of at most maxnorm in each filter, in each column."""
+        if W.ndim == 1:
+            return W
+        axes = 0 if W.ndim == 2 else (0, 1, 2) if self.row == 1 else (1, 2, 3)
+        norm = jnp.sqrt((W**2).sum(axes, keepdims=True))
+        return W * jnp.minimum(1, self.maxnorm / jnp.maximum(norm, 1e-30))
 
     def epoch(self, state, X, t, order, n):
         def body(k, carry):

@@ -25,7 +25,7 @@ def serve(Contender):
 
     Contender(X, t, params, job): images float32 (NL, 1, 28, 28), labels int32 (NL,); the initial weights, a
     list for each layer, [W] or [W, b] (filters flipped, as the project's; b is added after pooling); job: the
-    net's layers as dictionaries, and eta, mu, threads, choice. It has version, reset(), cost(), and
+    net's layers as dictionaries, and eta, mu, decay, maxnorm, threads, choice. It has version, reset(), cost(), and
     train(order): a step for each row of int32 indices; returns the mean of the minibatches' costs.
     """
     answers = os.fdopen(os.dup(1), 'w')
@@ -118,6 +118,11 @@ def unflipped(layers, params):
     """The weights for a library whose convolution does not flip the filters."""
     return [[np.ascontiguousarray(P[0][:, :, ::-1, ::-1])] + P[1:] if layer['kind'] == 'conv' else P
             for layer, P in zip(layers, params)]
+
+
+def border(Ydim, ds, st):
+    """Rows and columns by which the last pooling windows hang over."""
+    return [max(0, -(-(Y - d) // s)) * s + d - Y if s <= d else -Y % s for Y, d, s in zip(Ydim, ds, st)]
 
 
 def rows_channels_last(layers, params):

@@ -18,6 +18,7 @@ class TensorFlow:
         tf.config.threading.set_intra_op_parallelism_threads(job['threads'])
         tf.config.threading.set_inter_op_parallelism_threads(job['threads'] if 'inter-op' in self.words else 1)
         self.layers, self.eta, self.mu = job['layers'], job['eta'], job['mu']
+        self.decay, self.maxnorm = job['decay'], job['maxnorm']
         params = protocol.rows_channels_last(self.layers, protocol.unflipped(self.layers, params))
         self.initial = [[p.transpose(2, 3, 1, 0) if p.ndim == 4 else p for p in P] for P in params]
         self.X, self.t = tf.constant(X.transpose(0, 2, 3, 1)), tf.constant(t)
@@ -29,28 +30,33 @@ class TensorFlow:
 
         self.compiled_step = compiled(self.step, job['batchsize'])
         self.compiled_epoch = compiled(self.epoch, None, job['batchsize'])
-        self.compiled_loss = tf.function(self.loss)
+        self.compiled_loss = tf.function(lambda X, t: self.loss(X, t, training=False))
 
     def reset(self):
         for W, initial, v in zip(tf.nest.flatten(self.params), tf.nest.flatten(self.initial), self.velocities):
             W.assign(initial)
             v.assign(tf.zeros_like(v))
 
-    def pool(self, Y, ds):
-        if 'reshape' not in self.words:
+    def pool(self, Y, ds, st):
+        if st == ds and 'reshape' not in self.words:
             return tf.nn.max_pool2d(Y, ds, ds, 'SAME')
         (row, col, channels), (ds0, ds1) = Y.shape[1:], ds
-        Y = tf.pad(Y, [(0, 0), (0, -row % ds0), (0, -col % ds1), (0, 0)], constant_values=float('-inf'))
+        below, right = protocol.border((row, col), ds, st)
+        Y = tf.pad(Y, [(0, 0), (0, below), (0, right), (0, 0)], constant_values=float('-inf'))
+        if st != ds:
+            return tf.nn.max_pool2d(Y, ds, st, 'VALID')
         return tf.reduce_max(tf.reshape(Y, (-1, -(-row // ds0), ds0, -(-col // ds1), ds1, channels)), (2, 4))
 
-    def loss(self, X, t):
+    def loss(self, X, t, training=True):
         Z = X
         for layer, P in zip(self.layers, self.params):
             if layer['kind'] == 'conv':
-                Z = self.pool(tf.nn.conv2d(Z, P[0], 1, 'VALID'), layer['ds'])
+                pad = [[0, 0], [layer['pad']] * 2, [layer['pad']] * 2, [0, 0]]
+                Z = self.pool(tf.nn.conv2d(Z, P[0], 1, pad), layer['ds'], layer['st'])
             else:
                 Z = tf.matmul(tf.reshape(Z, (-1, layer['Wshape'][0])), P[0])
             Z = AFUNC[layer['afunc']](Z + P[1] if layer['bias'] else Z)
+            Z = tf.nn.dropout(Z, layer['drop']) if training and layer['drop'] else Z
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(t, Z))
 
     def step(self, index):
@@ -58,7 +64,10 @@ class TensorFlow:
             cost = self.loss(tf.gather(self.X, index), tf.gather(self.t, index))
         params = tf.nest.flatten(self.params)
         for W, v, g in zip(params, self.velocities, tape.gradient(cost, params)):
+            g = g + self.decay * W if self.decay and len(W.shape) > 1 else g
             W.assign_add(v.assign(self.mu * v - self.eta * g))
+            if self.maxnorm and len(W.shape) > 1:          # of each filter, of each column
+                W.assign(tf.clip_by_norm(W, self.maxnorm, axes=range(len(W.shape) - 1)))
         return cost
 
     def epoch(self, order):

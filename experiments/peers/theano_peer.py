@@ -1,4 +1,8 @@
-"""This project as a contender of bench.py, and, with 'stock' in the choice, the project without its own Ops."""
+"""This project as a contender of bench.py, and, with 'stock' in the choice, the project without its own Ops.
+
+Choice 'regularised': with dropout 0.5 in all hidden layers, weight decay, running means and shifts; 'distorted': with
+rotations, zooms and elastic distortions.
+"""
 import os
 import time
 from types import SimpleNamespace
@@ -6,11 +10,14 @@ from types import SimpleNamespace
 from theano_setup import theano
 import numpy as np
 import theano.tensor as T
+from theano.sandbox.rng_mrg import MRG_RandomStreams
 
+import convnet
+import nnet
 import protocol
 import training
 from convnet import ConvLayer
-from nnet import FullLayer, Net, momentum
+from nnet import FullLayer, Net, limit_norms, momentum, noise_key, running_means
 from run.checkpoints import Checkpoint, State
 from run.progress import Progress
 from run.signals import signals_received
@@ -22,20 +29,34 @@ class Theano:
     def __init__(self, X, t, params, job):
         if 'stock' in job['choice']:
             theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode().excluding('fused')
+            nnet.dropout = convnet.dropout = stock_dropout
+        decay, average, distort = job['decay'], 0., (0, 0, 0, 0)
+        if job['choice'] == 'regularised':
+            decay, average, distort = 1e-4, 0.999, (2, 0, 0, 0)
+            for layer in job['layers'][:-1]:
+                layer['drop'] = 0.5
+        elif job['choice'] == 'distorted':
+            distort = 0, 10, 0.1, 1
         rng = np.random.RandomState(0)
         self.net = Net(*[
             ConvLayer(*layer['Xdim'], layer['Wshape'][1], *layer['Wshape'][2:], layer['Wshape'][0], tuple(layer['ds']),
-                      layer['afunc'], withBias=layer['bias'], rng=rng) if layer['kind'] == 'conv' else
-            FullLayer(*layer['Wshape'], layer['afunc'], withBias=layer['bias'], rng=rng) for layer in job['layers']])
+                      layer['afunc'], layer['bias'], rng=rng, st=tuple(layer['st']), pad=layer['pad'],
+                      drop=layer['drop']) if layer['kind'] == 'conv' else
+            FullLayer(*layer['Wshape'], layer['afunc'], layer['bias'], rng=rng, drop=layer['drop'])
+            for layer in job['layers']])
         self.initial = [p for P in params for p in P]
         few = slice(job['batchsize'])                      # to validate and test: never used
         self.folder, self.data = job['folder'], SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few],
                                                                 K=job['layers'][-1]['Wshape'][1], source='', mean=X[0])
         images, labels = T.tensor4('X'), T.ivector('t')
         cost = self.net.training_cost(images, labels)
-        updates = momentum(cost, self.net.params, job['eta'], job['mu'])
+        updates, means = momentum(cost, self.net.params, job['eta'], job['mu'], decay), []
+        if job['maxnorm']:
+            updates = limit_norms(updates, self.net.params, job['maxnorm'])
         self.velocities = [variable for variable in updates if variable not in self.net.params]
-        self.functions = training.compile_functions(self.net, self.data, images, labels, cost, updates)
+        if average:
+            means, updates = running_means(updates, self.net.params, average)
+        self.functions = training.compile_functions(self.net, self.data, images, labels, cost, updates, means, distort)
         ops = [node.op for node in self.functions.update.maker.fgraph.toposort()]
         if any(type(op).__module__.startswith('fused') for op in ops) and 'stock' in job['choice']:
             raise SystemExit('stock Theano has an Op of this project in its graph')
@@ -50,6 +71,7 @@ class Theano:
         costs = []
         with signals_received() as signals, Progress(len(order)) as progress:
             for n, minibatch in enumerate(order, 1):       # as in training.train
+                noise_key.set_value(n)
                 costs.append(self.functions.update(minibatch))
                 training.check_finite(costs[-1], 'in minibatch %d' % n)
                 progress.show(n, 'bench')
@@ -91,6 +113,10 @@ class Theano:
             times.append([fastest(theano.function([], one[0])), fastest(theano.function([], sum(one)))])
             X = theano.shared(layer.output(X).eval())
         return times or [[0, 0]]
+
+
+def stock_dropout(Z, drop, W):
+    return Z * MRG_RandomStreams(1).binomial(Z.shape, p=1 - drop, dtype=Z.dtype) / (1 - drop)
 
 
 def fastest(function):

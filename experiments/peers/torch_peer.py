@@ -1,10 +1,15 @@
 """PyTorch as a contender.
 
 Choice: 'contiguous' or 'channels_last' feature maps, after 'compiled', where torch.compile has the cost and its
-gradients, or 'compiled step', where it has the whole step; 'autotune' lets it try kernels.
+gradients, or 'compiled step', where it has the whole step; 'autotune' lets it try kernels. 'as in its examples': as a
+newcomer would write it, after the MNIST script in PyTorch's own collection of examples.
 """
+import sys
+
 import torch
 import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
 import protocol
 
@@ -28,7 +33,10 @@ class Torch:
             memory_format=self.format if p.ndim == 4 else torch.contiguous_format) for P in params for p in P]
         self.params = [p.clone().requires_grad_() for p in self.initial]
         # v <- mu v + g, W <- W - eta v is the project's formula with v / -eta for v
-        self.optimizer = torch.optim.SGD(self.params, lr=self.eta, momentum=self.mu, fused=True)
+        self.decay, self.maxnorm = job['decay'], job['maxnorm']
+        self.optimizer = torch.optim.SGD(
+            [dict(params=[p for p in self.params if p.ndim > 1], weight_decay=self.decay),
+             dict(params=[p for p in self.params if p.ndim == 1])], lr=self.eta, momentum=self.mu, fused=True)
         self.velocities = [torch.zeros_like(p) for p in self.initial]
         for p, v in zip(self.params, self.velocities):
             self.optimizer.state[p]['momentum_buffer'] = v
@@ -46,11 +54,12 @@ class Torch:
             p.copy_(initial)
             v.zero_()
 
-    def loss(self, params, X, t):
+    def loss(self, params, X, t, training=True):
         params, Z = iter(params), X.contiguous(memory_format=self.format)
         for layer in self.layers:
             if layer['kind'] == 'conv':
-                Z = F.max_pool2d(F.conv2d(Z, next(params)), layer['ds'], ceil_mode=True)
+                Y = F.conv2d(Z, next(params), padding=layer['pad'])
+                Z = F.max_pool2d(Y, layer['ds'], layer['st'], ceil_mode=True)
                 Z = Z + next(params)[:, None, None] if layer['bias'] else Z
             else:
                 if Z.ndim == 4 and self.channels_last:
@@ -58,6 +67,7 @@ class Torch:
                 W, b = next(params), next(params)
                 Z = torch.addmm(b, Z.flatten(1), W)
             Z = AFUNC[layer['afunc']](Z)
+            Z = F.dropout(Z, layer['drop']) if training and layer['drop'] else Z
         return F.cross_entropy(Z, t)
 
     def eager_step(self, index):
@@ -65,14 +75,23 @@ class Torch:
         cost.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
+        self.limit_norms(self.params)
         return cost.detach()
+
+    @torch.no_grad()
+    def limit_norms(self, params):
+        for W in params:
+            if self.maxnorm and W.ndim > 1:                # of each filter, of each column
+                norm = torch.linalg.vector_norm(W, dim=(1, 2, 3) if W.ndim == 4 else 0, keepdim=True)
+                W.mul_((self.maxnorm / norm.clamp(min=1e-30)).clamp(max=1))
 
     def pure_step(self, index):
         params = [p.detach() for p in self.params]
         grads, cost = torch.func.grad_and_value(self.loss)(params, self.X[index], self.t[index])
         for W, v, g in zip(params, self.velocities, grads):
-            v.mul_(self.mu).add_(g)
+            v.mul_(self.mu).add_(g + self.decay * W if self.decay and W.ndim > 1 else g)
             W.sub_(v, alpha=self.eta)
+        self.limit_norms(params)
         return cost
 
     def train(self, order):
@@ -83,9 +102,54 @@ class Torch:
 
     @torch.no_grad()
     def cost(self):
-        return sum(float(self.loss(self.params, X, t)) * len(X)
+        return sum(float(self.loss(self.params, X, t, training=False)) * len(X)
+                   for X, t in zip(self.X.split(1000), self.t.split(1000))) / len(self.X)
+
+
+class Example(Torch):
+    """Modules, a DataLoader that collates examples, the optimizer as it comes."""
+
+    def __init__(self, X, t, params, job):
+        super().__init__(X, t, params, job)
+        activation = {'linear': nn.Identity, 'ReLu': nn.ReLU, 'tanh': nn.Tanh, 'softmax': lambda: nn.LogSoftmax(1)}
+        modules = []
+        for layer in self.layers:
+            if layer['kind'] == 'conv':
+                Wnch, Xnch, *Wdim = layer['Wshape']
+                modules += [nn.Conv2d(Xnch, Wnch, Wdim, padding=layer['pad'], bias=layer['bias']),
+                            nn.MaxPool2d(layer['ds'], layer['st'], ceil_mode=True)]
+            else:
+                modules += [nn.Flatten(), nn.Linear(*layer['Wshape'])]
+            modules += [activation[layer['afunc']](), nn.Dropout(layer['drop'])]
+        self.model = nn.Sequential(*modules)
+        self.params = list(self.model.parameters())
+        self.initial = [p.T if p.ndim == 2 else p for p in self.initial]
+        self.optimizer = torch.optim.SGD(
+            [dict(params=[p for p in self.params if p.ndim > 1], weight_decay=self.decay),
+             dict(params=[p for p in self.params if p.ndim == 1])], lr=self.eta, momentum=self.mu)
+
+    def reset(self):
+        super().reset()
+        self.optimizer.state.clear()
+
+    def train(self, order):
+        self.model.train()
+        total = torch.zeros(())
+        for X, t in DataLoader(Subset(TensorDataset(self.X, self.t), order.ravel()), order.shape[1]):
+            self.optimizer.zero_grad()
+            loss = F.nll_loss(self.model(X), t)
+            loss.backward()
+            self.optimizer.step()
+            self.limit_norms([W.T if W.ndim == 2 else W for W in self.params])
+            total += loss.detach()
+        return total / len(order)
+
+    @torch.no_grad()
+    def cost(self):
+        self.model.eval()
+        return sum(float(F.nll_loss(self.model(X), t, reduction='sum'))
                    for X, t in zip(self.X.split(1000), self.t.split(1000))) / len(self.X)
 
 
 if __name__ == '__main__':
-    protocol.serve(Torch)
+    protocol.serve(Example if 'as in its examples' in sys.argv[1] else Torch)
