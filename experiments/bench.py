@@ -22,9 +22,10 @@ import numpy as np
 
 from datasets.files import write_whole
 from run import script
-from run.settings import SettingError, file_named, integers, nearest, parse
+from run.settings import file_named, integers, parse
 from machine import cores, machine
-from contenders import CONTENDERS, ONE_THREAD, VARIANTS, enter, flops, job_of, python_of, say, seconds_per_epoch
+from contenders import (CONTENDERS, ONE_THREAD, VARIANTS, chosen_peers, enter, flops, job_of, python_of, say,
+                        seconds_per_epoch)
 from peers.protocol import Failed, Worker, hold
 from runs import arguments_of, prepare, runs_named
 import tables
@@ -47,12 +48,7 @@ TOLERANCE = 0.1          # relative, of the cost after the epoch: sums in anothe
 def given_settings(arguments):
     """The settings, with nets as {name: Run} and peers as a list. Raises SettingError."""
     given = parse(__doc__, DEFAULTS, RULES, arguments)
-    others = [name for name in CONTENDERS if not name.startswith('project')]
-    chosen = {'all': others, 'none': []}.get(given['peers'], given['peers'].split(','))
-    for name in chosen:
-        if name not in others:
-            raise SettingError('peers = %s: %s' % (name, nearest(name, others + ['all', 'none'], 'contender')))
-    given['peers'] = [name for name in others if name in chosen]
+    given['peers'] = chosen_peers(given['peers'])
     given['net'] = runs_named(given['net'], 'net')
     return given
 

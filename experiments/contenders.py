@@ -1,10 +1,12 @@
 """Who takes part in the bench: where each runs, what it is told of a net, and which of its ways is the fastest here."""
 import os
 import sys
+import time
 
 from paths import HERE, ROOT
 import numpy as np
 
+from run.settings import SettingError, nearest
 from peers.protocol import Failed, Worker
 
 ONE_THREAD = 'project, one thread'
@@ -25,6 +27,16 @@ CONTENDERS = {
     'jax': ('.venv-jax', 'jax_peer.py', [
         'step NHWC', 'step NCHW', 'step NHWC reshape', 'step NHWC reshape patches', 'epoch NHWC reshape patches']),
 }
+
+
+def chosen_peers(names):
+    """The peers of these names, separated by commas; 'all', 'none'. Raises SettingError."""
+    peers = [name for name in CONTENDERS if not name.startswith('project')]
+    chosen = {'all': peers, 'none': []}.get(names, names.split(','))
+    for name in chosen:
+        if name not in peers:
+            raise SettingError('peers = %s: %s' % (name, nearest(name, peers + ['all', 'none'], 'contender')))
+    return [name for name in peers if name in chosen]
 
 
 def layers_of(net):
@@ -75,10 +87,12 @@ def enter(contender, job, choices=None):
     _, script, all_choices = CONTENDERS[contender]
     choices = choices or all_choices
     for choice in choices:
+        start = time.time()
         try:
             worker = Worker(python_of(contender), os.path.join(HERE, 'peers', script), dict(job, choice=choice),
                             **{'PYTHONPATH': ROOT} if CONTENDERS[contender][0] == '.venv' else {})
             worker.ask('train', 1, min(job['part'], 10))   # compiles, fills caches
+            worker.started = time.time() - start
             if len(choices) > 1:
                 tried[choice] = min(seconds_per_epoch(worker, job, min(job['part'], 25))[0] for _ in range(4))
         except Failed as failure:

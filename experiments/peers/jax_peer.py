@@ -16,19 +16,25 @@ class Jax:
     version = 'jax ' + jax.__version__
 
     def __init__(self, X, t, params, job):
-        self.layers, self.words, self.eta, self.mu = job['layers'], job['choice'].split(), job['eta'], job['mu']
+        self.layers, self.words, self.mu = job['layers'], job['choice'].split(), job['mu']
         self.decay, self.maxnorm = job['decay'], job['maxnorm']
-        self.initial = protocol.unflipped(self.layers, params)
-        self.form, self.row = ('NCHW', 'OIHW', 'NCHW'), 2
-        if 'NHWC' in self.words:
-            self.form, self.row = ('NHWC', 'HWIO', 'NHWC'), 1
-            self.initial = [[p.transpose(2, 3, 1, 0) if p.ndim == 4 else p for p in P]
-                            for P in protocol.rows_channels_last(self.layers, self.initial)]
-            X = X.transpose(0, 2, 3, 1)
+        self.form, self.row = (('NHWC', 'HWIO', 'NHWC'), 1) if 'NHWC' in self.words else (('NCHW', 'OIHW', 'NCHW'), 2)
+        X = self.in_form(X)
         self.X, self.t, self.steps = jnp.array(X), jnp.array(t), len(X) // job['batchsize']
         self.jit_step = jax.jit(self.step, donate_argnums=0)
         self.jit_epoch = jax.jit(self.epoch, donate_argnums=0)
         self.jit_loss = jax.jit(self.loss)
+        self.jit_scores = jax.jit(self.scores)
+        self.start(params)
+
+    def in_form(self, X):
+        return X.transpose(0, 2, 3, 1) if self.row == 1 else X
+
+    def start(self, params):
+        self.initial = protocol.unflipped(self.layers, params)
+        if self.row == 1:
+            self.initial = [[p.transpose(2, 3, 1, 0) if p.ndim == 4 else p for p in P]
+                            for P in protocol.rows_channels_last(self.layers, self.initial)]
         self.reset()
 
     def reset(self):
@@ -55,7 +61,7 @@ class Jax:
         Y = jnp.pad(Y, border, constant_values=-jnp.inf)
         return Y.reshape(before + (row, ds[0], col, ds[1]) + after).max((self.row + 1, self.row + 3))
 
-    def loss(self, params, X, t, key=None):
+    def scores(self, params, X, key=None):
         Z = X
         for layer, P in zip(self.layers, params):
             if layer['kind'] == 'conv':
@@ -68,14 +74,17 @@ class Jax:
             if key is not None and layer['drop']:
                 key, here = jax.random.split(key)
                 Z = jnp.where(jax.random.bernoulli(here, 1 - layer['drop'], Z.shape), Z / (1 - layer['drop']), 0)
-        return -jnp.take_along_axis(jax.nn.log_softmax(Z), t[:, None], 1).mean()
+        return Z
 
-    def step(self, state, X, t, index):
+    def loss(self, params, X, t, key=None):
+        return -jnp.take_along_axis(jax.nn.log_softmax(self.scores(params, X, key)), t[:, None], 1).mean()
+
+    def step(self, state, X, t, index, eta):
         params, velocities, key = state
         key, here = jax.random.split(key)
         cost, grads = jax.value_and_grad(self.loss)(params, X[index], t[index], here)
         grads = jax.tree.map(lambda g, W: g + self.decay * W if W.ndim > 1 else g, grads, params)
-        velocities = jax.tree.map(lambda v, g: self.mu * v - self.eta * g, velocities, grads)
+        velocities = jax.tree.map(lambda v, g: self.mu * v - eta * g, velocities, grads)
         params = jax.tree.map(jnp.add, params, velocities)
         return (jax.tree.map(self.limited, params) if self.maxnorm else params, velocities, key), cost
 
@@ -87,24 +96,29 @@ class Jax:
         norm = jnp.sqrt((W**2).sum(axes, keepdims=True))
         return W * jnp.minimum(1, self.maxnorm / jnp.maximum(norm, 1e-30))
 
-    def epoch(self, state, X, t, order, n):
+    def epoch(self, state, X, t, order, etas, n):
         def body(k, carry):
-            state, cost = self.step(carry[0], X, t, order[k])
+            state, cost = self.step(carry[0], X, t, order[k], etas[k])
             return state, carry[1] + cost
         return jax.lax.fori_loop(0, n, body, (state, jnp.float32(0)))
 
-    def train(self, order):
+    def train(self, order, etas):
         if 'epoch' in self.words:
-            rest = np.zeros((self.steps - len(order), order.shape[1]), 'int32')      # one shape, one compilation
-            self.state, total = self.jit_epoch(self.state, self.X, self.t, np.concatenate([order, rest]), len(order))
+            rest = -len(order) % self.steps                                          # one shape, one compilation
+            self.state, total = self.jit_epoch(self.state, self.X, self.t, np.pad(order, ((0, rest), (0, 0))),
+                                               np.pad(etas, (0, rest)), len(order))
         else:
             costs = []
-            for index in order:
-                self.state, cost = self.jit_step(self.state, self.X, self.t, index)
+            for index, eta in zip(order, etas):
+                self.state, cost = self.jit_step(self.state, self.X, self.t, index, eta)
                 costs.append(cost)
             total = sum(map(float, costs))
         jax.block_until_ready(self.state)
         return total / len(order)
+
+    def classes(self, X):
+        return np.concatenate([np.argmax(self.jit_scores(self.state[0], self.in_form(part)), 1)
+                               for part in np.split(X, range(1000, len(X), 1000))])
 
     def cost(self):
         starts = range(0, len(self.X), 1000)

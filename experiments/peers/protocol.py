@@ -2,6 +2,7 @@
 
     reset                      back to the initial weights, velocities 0
     train SEED MINIBATCHES     [seconds, seconds of CPU, mean cost] of the first minibatches in the order of SEED
+    race SEED                  [seconds, test error in %] of a whole training, with weights and order of SEED
     cost                       mean cost of all training examples with the weights as they are
 """
 import contextlib
@@ -25,25 +26,34 @@ def serve(Contender):
 
     Contender(X, t, params, job): images float32 (NL, 1, 28, 28), labels int32 (NL,); the initial weights, a
     list for each layer, [W] or [W, b] (filters flipped, as the project's; b is added after pooling); job: the
-    net's layers as dictionaries, and eta, mu, decay, maxnorm, threads, choice. It has version, reset(), cost(), and
-    train(order): a step for each row of int32 indices; returns the mean of the minibatches' costs.
+    net's layers as dictionaries, and eta, mu, decay, maxnorm, threads, choice. It has version, start(params): other
+    initial weights, reset(): back to them, cost(), classes(X): int (N,), and train(order, etas): a step for each row of
+    int32 indices, with its own learning rate; returns the mean of the minibatches' costs.
     """
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)                                      # what libraries print is not an answer
     job = json.loads(sys.argv[1])
     X, t = (np.load(os.path.join(job['folder'], name)) for name in ('X.npy', 't.npy'))
-    rng = np.random.RandomState(0)
-    params = [[rng.normal(0, layer['Wsigma'], layer['Wshape']).astype('float32')] +
-              [np.zeros(layer['Wshape'][0 if layer['kind'] == 'conv' else 1], 'float32')] * layer['bias']
-              for layer in job['layers']]
-    contender = Contender(X, t, params, job)
+    contender = Contender(X, t, initial_params(job['layers'], 0), job)
 
     def train(seed, minibatches):
-        order = np.random.RandomState(int(seed)).permutation(len(X)).astype('int32')
-        order = order[:int(minibatches) * job['batchsize']].reshape(-1, job['batchsize'])
+        return timed(minibatches_of(seed, 1)[:int(minibatches)], [job['eta']] * int(minibatches))
+
+    def race(seed):
+        contender.start(initial_params(job['layers'], int(seed)))
+        etas, XT, tT = (np.load(os.path.join(job['folder'], name)) for name in ('etas.npy', 'XT.npy', 'tT.npy'))
+        seconds, _, _ = timed(minibatches_of(seed, len(etas) * job['batchsize'] // len(X)), etas)
+        return seconds, 100 * float((contender.classes(XT) != tT).mean())
+
+    def minibatches_of(seed, epochs):
+        rng = np.random.RandomState(int(seed))
+        order = [rng.permutation(len(X))[:len(X) // job['batchsize'] * job['batchsize']] for _ in range(epochs)]
+        return np.concatenate(order).astype('int32').reshape(-1, job['batchsize'])
+
+    def timed(order, etas):
         gc.collect()
         start, cpu = time.perf_counter(), time.process_time()
-        cost = float(contender.train(order))
+        cost = float(contender.train(order, np.array(etas, 'float32')))
         return time.perf_counter() - start, time.process_time() - cpu, cost
 
     answer = contender.version
@@ -52,7 +62,16 @@ def serve(Contender):
         command, *arguments = sys.stdin.readline().split() or ['end']
         if command == 'end':
             break
-        answer = train(*arguments) if command == 'train' else getattr(contender, command)(*arguments)
+        known = {'train': train, 'race': race}
+        answer = (known.get(command) or getattr(contender, command))(*arguments)
+
+
+def initial_params(layers, seed):
+    """The weights before training, of each layer: [W] or [W, b]."""
+    rng = np.random.RandomState(seed)
+    return [[rng.normal(0, layer['Wsigma'], layer['Wshape']).astype('float32')] +
+            [np.zeros(layer['Wshape'][0 if layer['kind'] == 'conv' else 1], 'float32')] * layer['bias']
+            for layer in layers]
 
 
 class Failed(Exception):

@@ -3,6 +3,7 @@
 Choice: a tf.function of a 'step', or of all steps of the 'epoch'; 'inter-op' runs operations beside each other;
 'jit_compile' compiles by XLA; 'reshape' pools by reshaping and reduce_max. Feature maps have channels last.
 """
+import numpy as np
 import tensorflow as tf
 
 import protocol
@@ -17,20 +18,29 @@ class TensorFlow:
         self.words = job['choice'].split()
         tf.config.threading.set_intra_op_parallelism_threads(job['threads'])
         tf.config.threading.set_inter_op_parallelism_threads(job['threads'] if 'inter-op' in self.words else 1)
-        self.layers, self.eta, self.mu = job['layers'], job['eta'], job['mu']
+        self.layers, self.mu = job['layers'], job['mu']
         self.decay, self.maxnorm = job['decay'], job['maxnorm']
-        params = protocol.rows_channels_last(self.layers, protocol.unflipped(self.layers, params))
-        self.initial = [[p.transpose(2, 3, 1, 0) if p.ndim == 4 else p for p in P] for P in params]
+        self.initial = self.converted(params)
         self.X, self.t = tf.constant(X.transpose(0, 2, 3, 1)), tf.constant(t)
         self.params = [[tf.Variable(p) for p in P] for P in self.initial]
         self.velocities = [tf.Variable(tf.zeros_like(p)) for P in self.params for p in P]
 
-        def compiled(function, *shape):
-            return tf.function(function, [tf.TensorSpec(shape, tf.int32)], jit_compile='jit_compile' in self.words)
+        def compiled(function, etas, *shape):
+            signature = [tf.TensorSpec(shape, tf.int32), tf.TensorSpec(etas, tf.float32)]
+            return tf.function(function, signature, jit_compile='jit_compile' in self.words)
 
-        self.compiled_step = compiled(self.step, job['batchsize'])
-        self.compiled_epoch = compiled(self.epoch, None, job['batchsize'])
+        self.compiled_step = compiled(self.step, (), job['batchsize'])
+        self.compiled_epoch = compiled(self.epoch, (None,), None, job['batchsize'])
+        self.compiled_scores = tf.function(lambda X: self.scores(X, training=False))
         self.compiled_loss = tf.function(lambda X, t: self.loss(X, t, training=False))
+
+    def converted(self, params):
+        params = protocol.rows_channels_last(self.layers, protocol.unflipped(self.layers, params))
+        return [[p.transpose(2, 3, 1, 0) if p.ndim == 4 else p for p in P] for P in params]
+
+    def start(self, params):
+        self.initial = self.converted(params)
+        self.reset()
 
     def reset(self):
         for W, initial, v in zip(tf.nest.flatten(self.params), tf.nest.flatten(self.initial), self.velocities):
@@ -47,7 +57,7 @@ class TensorFlow:
             return tf.nn.max_pool2d(Y, ds, st, 'VALID')
         return tf.reduce_max(tf.reshape(Y, (-1, -(-row // ds0), ds0, -(-col // ds1), ds1, channels)), (2, 4))
 
-    def loss(self, X, t, training=True):
+    def scores(self, X, training):
         Z = X
         for layer, P in zip(self.layers, self.params):
             if layer['kind'] == 'conv':
@@ -57,29 +67,37 @@ class TensorFlow:
                 Z = tf.matmul(tf.reshape(Z, (-1, layer['Wshape'][0])), P[0])
             Z = AFUNC[layer['afunc']](Z + P[1] if layer['bias'] else Z)
             Z = tf.nn.dropout(Z, layer['drop']) if training and layer['drop'] else Z
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(t, Z))
+        return Z
 
-    def step(self, index):
+    def loss(self, X, t, training=True):
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(t, self.scores(X, training)))
+
+    def step(self, index, eta):
         with tf.GradientTape() as tape:
             cost = self.loss(tf.gather(self.X, index), tf.gather(self.t, index))
         params = tf.nest.flatten(self.params)
         for W, v, g in zip(params, self.velocities, tape.gradient(cost, params)):
             g = g + self.decay * W if self.decay and len(W.shape) > 1 else g
-            W.assign_add(v.assign(self.mu * v - self.eta * g))
+            W.assign_add(v.assign(self.mu * v - eta * g))
             if self.maxnorm and len(W.shape) > 1:          # of each filter, of each column
                 W.assign(tf.clip_by_norm(W, self.maxnorm, axes=range(len(W.shape) - 1)))
         return cost
 
-    def epoch(self, order):
+    def epoch(self, order, etas):
         total = tf.constant(0.)
-        for index in order:                                # a loop of the graph, not of Python
-            total += self.step(index)
+        for n in tf.range(len(etas)):                      # a loop of the graph, not of Python
+            total += self.step(order[n], etas[n])
         return total
 
-    def train(self, order):
+    def train(self, order, etas):
         if 'epoch' in self.words:
-            return self.compiled_epoch(order) / len(order)
-        return sum([self.compiled_step(index) for index in tf.constant(order)]) / len(order)
+            return self.compiled_epoch(order, etas) / len(order)
+        return sum([self.compiled_step(*step) for step in zip(tf.constant(order), tf.constant(etas))]) / len(order)
+
+    def classes(self, X):
+        X = X.transpose(0, 2, 3, 1)
+        return np.concatenate([np.argmax(self.compiled_scores(part), 1)
+                               for part in np.split(X, range(1000, len(X), 1000))])
 
     def cost(self):
         starts = range(0, len(self.X), 1000)

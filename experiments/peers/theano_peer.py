@@ -3,6 +3,7 @@
 Choice 'regularised': with dropout 0.5 in all hidden layers, weight decay, running means and shifts; 'distorted': with
 rotations, zooms and elastic distortions.
 """
+import functools
 import os
 import time
 from types import SimpleNamespace
@@ -44,13 +45,13 @@ class Theano:
                       drop=layer['drop']) if layer['kind'] == 'conv' else
             FullLayer(*layer['Wshape'], layer['afunc'], layer['bias'], rng=rng, drop=layer['drop'])
             for layer in job['layers']])
-        self.initial = [p for P in params for p in P]
         few = slice(job['batchsize'])                      # to validate and test: never used
         self.folder, self.data = job['folder'], SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few],
                                                                 K=job['layers'][-1]['Wshape'][1], source='', mean=X[0])
         images, labels = T.tensor4('X'), T.ivector('t')
         cost = self.net.training_cost(images, labels)
-        updates, means = momentum(cost, self.net.params, job['eta'], job['mu'], decay), []
+        self.rate = theano.shared(np.zeros((), theano.config.floatX))
+        updates, means = momentum(cost, self.net.params, self.rate, job['mu'], decay), []
         if job['maxnorm']:
             updates = limit_norms(updates, self.net.params, job['maxnorm'])
         self.velocities = [variable for variable in updates if variable not in self.net.params]
@@ -60,6 +61,11 @@ class Theano:
         ops = [node.op for node in self.functions.update.maker.fgraph.toposort()]
         if any(type(op).__module__.startswith('fused') for op in ops) and 'stock' in job['choice']:
             raise SystemExit('stock Theano has an Op of this project in its graph')
+        self.start(params)
+
+    def start(self, params):
+        self.initial = [p for P in params for p in P]
+        self.reset()
 
     def reset(self):
         for p, initial in zip(self.net.params, self.initial):
@@ -67,11 +73,12 @@ class Theano:
         for v in self.velocities:
             v.set_value(np.zeros_like(v.get_value()))
 
-    def train(self, order):
+    def train(self, order, etas):
         costs = []
         with signals_received() as signals, Progress(len(order)) as progress:
-            for n, minibatch in enumerate(order, 1):       # as in training.train
+            for n, (minibatch, eta) in enumerate(zip(order, etas), 1):       # as in training.train
                 noise_key.set_value(n)
+                self.rate.set_value(np.asarray(eta, theano.config.floatX))
                 costs.append(self.functions.update(minibatch))
                 training.check_finite(costs[-1], 'in minibatch %d' % n)
                 progress.show(n, 'bench')
@@ -81,6 +88,14 @@ class Theano:
     def cost(self):
         with signals_received() as signals:
             return training.mean_over(self.functions.evaluate, self.data.XL, self.data.tL, signals)[0]
+
+    def classes(self, X):
+        return np.concatenate([self.predict(part) for part in np.split(X, range(1000, len(X), 1000))])
+
+    @functools.cached_property
+    def predict(self):
+        X = T.tensor4()
+        return theano.function([X], T.argmax(self.net.output(X), axis=1))
 
     def checkpoint(self):
         """Seconds of saving a checkpoint, median of 5."""

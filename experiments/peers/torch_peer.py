@@ -26,11 +26,7 @@ class Torch:
         words = job['choice'].split()
         self.channels_last = 'channels_last' in words
         self.format = torch.channels_last if self.channels_last else torch.contiguous_format
-        params = protocol.unflipped(self.layers, params)
-        if self.channels_last:
-            params = protocol.rows_channels_last(self.layers, params)
-        self.initial = [torch.from_numpy(p).contiguous(
-            memory_format=self.format if p.ndim == 4 else torch.contiguous_format) for P in params for p in P]
+        self.initial = self.converted(params)
         self.params = [p.clone().requires_grad_() for p in self.initial]
         # v <- mu v + g, W <- W - eta v is the project's formula with v / -eta for v
         self.decay, self.maxnorm = job['decay'], job['maxnorm']
@@ -48,13 +44,24 @@ class Torch:
         self.step_loss = compiled(self.loss) if 'compiled' in words else self.loss
         self.step = compiled(self.pure_step) if 'step' in words else self.eager_step
 
+    def converted(self, params):
+        params = protocol.unflipped(self.layers, params)
+        if self.channels_last:
+            params = protocol.rows_channels_last(self.layers, params)
+        return [torch.from_numpy(p).contiguous(
+            memory_format=self.format if p.ndim == 4 else torch.contiguous_format) for P in params for p in P]
+
+    def start(self, params):
+        self.initial = self.converted(params)
+        self.reset()
+
     @torch.no_grad()
     def reset(self):
         for p, initial, v in zip(self.params, self.initial, self.velocities):
             p.copy_(initial)
             v.zero_()
 
-    def loss(self, params, X, t, training=True):
+    def scores(self, params, X, training):
         params, Z = iter(params), X.contiguous(memory_format=self.format)
         for layer in self.layers:
             if layer['kind'] == 'conv':
@@ -68,9 +75,14 @@ class Torch:
                 Z = torch.addmm(b, Z.flatten(1), W)
             Z = AFUNC[layer['afunc']](Z)
             Z = F.dropout(Z, layer['drop']) if training and layer['drop'] else Z
-        return F.cross_entropy(Z, t)
+        return Z
 
-    def eager_step(self, index):
+    def loss(self, params, X, t, training=True):
+        return F.cross_entropy(self.scores(params, X, training), t)
+
+    def eager_step(self, index, eta):
+        for group in self.optimizer.param_groups:
+            group['lr'] = float(eta)
         cost = self.step_loss(self.params, self.X[index], self.t[index])
         cost.backward()
         self.optimizer.step()
@@ -85,20 +97,25 @@ class Torch:
                 norm = torch.linalg.vector_norm(W, dim=(1, 2, 3) if W.ndim == 4 else 0, keepdim=True)
                 W.mul_((self.maxnorm / norm.clamp(min=1e-30)).clamp(max=1))
 
-    def pure_step(self, index):
+    def pure_step(self, index, eta):
         params = [p.detach() for p in self.params]
         grads, cost = torch.func.grad_and_value(self.loss)(params, self.X[index], self.t[index])
         for W, v, g in zip(params, self.velocities, grads):
             v.mul_(self.mu).add_(g + self.decay * W if self.decay and W.ndim > 1 else g)
-            W.sub_(v, alpha=self.eta)
+            W.sub_(v * eta)
         self.limit_norms(params)
         return cost
 
-    def train(self, order):
+    def train(self, order, etas):
         total = torch.zeros(())
-        for index in torch.from_numpy(order).long():
-            total += self.step(index)
+        for index, eta in zip(torch.from_numpy(order).long(), torch.from_numpy(etas)):
+            total += self.step(index, eta)
         return total / len(order)
+
+    @torch.no_grad()
+    def classes(self, X):
+        return torch.cat([self.scores(self.params, part, False).argmax(1) for part in torch.from_numpy(X).split(1000)]
+                         ).numpy()
 
     @torch.no_grad()
     def cost(self):
@@ -123,19 +140,25 @@ class Example(Torch):
             modules += [activation[layer['afunc']](), nn.Dropout(layer['drop'])]
         self.model = nn.Sequential(*modules)
         self.params = list(self.model.parameters())
-        self.initial = [p.T if p.ndim == 2 else p for p in self.initial]
+        self.initial = self.converted(params)
         self.optimizer = torch.optim.SGD(
             [dict(params=[p for p in self.params if p.ndim > 1], weight_decay=self.decay),
              dict(params=[p for p in self.params if p.ndim == 1])], lr=self.eta, momentum=self.mu)
+
+    def converted(self, params):
+        return [p.T if p.ndim == 2 else p for p in super().converted(params)]
 
     def reset(self):
         super().reset()
         self.optimizer.state.clear()
 
-    def train(self, order):
+    def train(self, order, etas):
         self.model.train()
         total = torch.zeros(())
-        for X, t in DataLoader(Subset(TensorDataset(self.X, self.t), order.ravel()), order.shape[1]):
+        loader = DataLoader(Subset(TensorDataset(self.X, self.t), order.ravel()), order.shape[1])
+        for (X, t), eta in zip(loader, etas):
+            for group in self.optimizer.param_groups:
+                group['lr'] = float(eta)
             self.optimizer.zero_grad()
             loss = F.nll_loss(self.model(X), t)
             loss.backward()
@@ -143,6 +166,11 @@ class Example(Torch):
             self.limit_norms([W.T if W.ndim == 2 else W for W in self.params])
             total += loss.detach()
         return total / len(order)
+
+    @torch.no_grad()
+    def classes(self, X):
+        self.model.eval()
+        return torch.cat([self.model(part).argmax(1) for part in torch.from_numpy(X).split(1000)]).numpy()
 
     @torch.no_grad()
     def cost(self):
