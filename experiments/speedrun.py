@@ -3,9 +3,9 @@
     python experiments/speedrun.py                           this project, and PyTorch and TensorFlow
     python experiments/speedrun.py seeds=5 peers=torch json=FILE
 
-The recipe is the run `speedrun` of runs.py, chosen on the validation examples. `make peers` sets the peers up: each trains
-by the same recipe, from the same weights, in the same order, in its fastest way here, while the others sleep. Training
-alone is timed: the data are in memory, all is compiled, and compiling is told apart.
+The recipe is the run `speedrun` of runs.py, chosen on the validation examples. `make peers` sets the peers up: each
+trains by the same recipe, from the same weights, in the same order, in its fastest way here, while the others sleep.
+Training alone is timed: the data are in memory, all is compiled, and compiling is told apart.
 """
 import datetime
 import json
@@ -90,7 +90,7 @@ def told(result):
     for contender, error in result['mean_test_errors'].items():
         seconds = result['seconds'] if contender == 'project' else result['peers'][contender]
         low, high = result['spread'][contender]
-        yield '%s: %.2f s of training (%.2f to %.2f), %.3f %% of the test examples wrong; to compile and start %.1f s%s' % (
+        yield '%s: %.2f s of training (%.2f to %.2f), test error %.3f %%; to compile and start %.1f s%s' % (
             contender, seconds, low, high, error, result['seconds_to_compile_and_start'][contender],
             '' if contender == 'project' else '; x %.2f' % (seconds / result['seconds']))
     yield 'the mean of %d seeds is below %g %%: p = %.2g' % (result['n'], GOAL, result['p'])
