@@ -1,6 +1,6 @@
 """Printed error logs, and the article's own printed lines, read strictly.
 
-    logs.read_logs('seed-0.log.gz')         a list of Log: a file holds one, or several, one after the other
+    logs.read_logs('trials.log.gz')         a list of Log: a file holds one, or several, one after the other
 """
 import ast
 import collections
@@ -90,6 +90,28 @@ def read_text(path):
     if len(body) > LARGEST or not text.strip():
         raise LogError('%s: not a log: %s' % (path, 'longer than %d bytes' % LARGEST if body.strip() else 'empty'))
     return text
+
+
+def read_packed(path):
+    """{seed: text} of the logs that pack_logs has packed. Raises LogError."""
+    texts = {}
+    try:
+        with open(path, 'rb') as file:
+            packed = file.read()
+        while packed:
+            member = zlib.decompressobj(31)
+            text = (member.decompress(packed) + member.flush()).decode()
+            if not member.eof:
+                raise EOFError('ended before its gzip data did')
+            texts[parse(text, path)[0].seed], packed = text, member.unused_data
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise LogError('%s: %s' % (path, getattr(error, 'strerror', None) or error))
+    return texts
+
+
+def pack_logs(texts):
+    """The content of a .gz file of logs, {seed: text}, by seed: each is a member of its own."""
+    return b''.join(gzip.compress(text.encode(), mtime=0) for _, text in sorted(texts.items()))
 
 
 def read_logs(path):

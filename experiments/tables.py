@@ -5,7 +5,6 @@
 The marks are <!-- NAME --> or <!-- NAME: ARGUMENT -->, then <!-- /NAME -->. What stands between them is replaced by the
 function of that name below, in Japanese in README.ja.md, else in English.
 """
-import gzip
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from run.settings import typed
 from groups import groups_of, seeds_of, tested
 from runs import ARTICLE
 import ladder
+import logs
 import pictures
 import readings
 import summary
@@ -50,8 +50,8 @@ def number(value, form='%.2f'):
 
 def log(run, ja):
     """The log of a run's first trial, as it is printed."""
-    with gzip.open(os.path.join(RESULTS, 'logs', run, 'seed-0.log.gz'), 'rt') as file:
-        return '```\n%s\n```' % file.read().partition('\n# versions: ')[0]
+    text = logs.read_packed(os.path.join(RESULTS, 'logs', run, 'trials.log.gz'))[0]
+    return '```\n%s\n```' % text.partition('\n# versions: ')[0]
 
 
 def runs(_, ja):

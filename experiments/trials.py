@@ -4,13 +4,12 @@
     python experiments/trials.py runs=conv16-ds2,full1000 scheduler=tcp://HOST:8786
     python experiments/trials.py script=mine.py trials=5             a script of one's own that takes seed=
 
-A trial is a process on a Dask worker. What is finished stands in results/logs/RUN/seed-S.log.gz and is never run
+A trial is a process on a Dask worker. What is finished stands in results/logs/RUN/trials.log.gz and is never run
 again: the same command resumes. At the end come RESULTS.md and results/trials.csv. keep=nets keeps the trained nets,
 in results/nets/RUN/seed-S.npz. For a script, runs are the settings it is given; none if not given.
 """
 import collections
 import contextlib
-import gzip
 import hashlib
 import importlib.util
 import json
@@ -91,12 +90,13 @@ def missing_trials(given, wanted):
     usual = json.loads(json.dumps(FIRST_RUN))              # what the log of an earlier version may leave out
     missing = []
     for name, run in wanted.items():
+        path = log_path(given, name)
+        finished = {log.seed: log for log in logs.read_logs(path)} if os.path.exists(path) else {}
         for seed in range(given['trials']):
-            path = path_of(given, 'logs', name, seed)
-            if not os.path.exists(path):
+            if seed not in finished:
                 missing.append((name, seed))
                 continue
-            log = logs.read_logs(path)[0]
+            log = finished[seed]
             there = {**usual, **(log.hyperparameters or {}), 'script': log.script}
             asked = {key: run.hyperparameters[key] for key in run.hyperparameters if run.script or key in usual}
             asked.update(seed=seed, script=run.script)
@@ -107,13 +107,18 @@ def missing_trials(given, wanted):
             if differ:
                 raise SettingError('%s: is of other settings: %s; remove it, or give another results=FOLDER' % (
                     path, ', '.join(differ)))
-            if given['keep'] and not log.diverged and not os.path.exists(path_of(given, 'nets', name, seed)):
+            if given['keep'] and not log.diverged and not os.path.exists(net_path(given, name, seed)):
                 missing.append((name, seed))
     return sorted(missing, key=lambda trial: trial[1])
 
 
-def path_of(given, kind, name, seed):
-    return os.path.join(given['results'], kind, name, 'seed-%d.%s' % (seed, {'logs': 'log.gz', 'nets': 'npz'}[kind]))
+def log_path(given, name):
+    """Of the file that has the logs of all trials of a run."""
+    return os.path.join(given['results'], 'logs', name, 'trials.log.gz')
+
+
+def net_path(given, name, seed):
+    return os.path.join(given['results'], 'nets', name, 'seed-%d.npz' % seed)
 
 
 @contextlib.contextmanager
@@ -210,10 +215,13 @@ def write_trial(given, run, name, seed, result):
         log = logs.parse(text, 'its log')[0]
     except logs.LogError as error:
         return str(error), True
-    for kind, content in (('nets', net), ('logs', gzip.compress(text.encode(), mtime=0))):
+    path = log_path(given, name)
+    texts = logs.read_packed(path) if os.path.exists(path) else {}
+    packed = logs.pack_logs({**texts, seed: text})
+    for path, content in ((net_path(given, name, seed), net), (path, packed)):
         if content:
-            os.makedirs(os.path.dirname(path_of(given, kind, name, seed)), exist_ok=True)
-            write_whole(path_of(given, kind, name, seed), content)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_whole(path, content)
     return 'diverged: ' + log.diverged if log.diverged else 'test error %s %%' % log.test[4], False
 
 

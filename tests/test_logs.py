@@ -163,3 +163,15 @@ def test_files_that_are_no_logs(tmp_path):
         with pytest.raises(logs.LogError) as error:
             logs.read_logs(path)
         assert str(error.value).startswith('%s: ' % path) and words in str(error.value), name
+
+
+def test_packed_logs_are_found_by_seed(tmp_path):
+    texts = {seed: '# seed: %d theano: 1.0.5\n%s' % (seed, ARTICLE_16_DS2) for seed in (3, 1, 2)}
+    packed, path = logs.pack_logs(texts), tmp_path / 'trials.log.gz'
+    path.write_bytes(packed)
+    assert logs.read_packed(str(path)) == texts
+    assert [log.seed for log in logs.read_logs(str(path))] == [1, 2, 3]
+    for damaged in packed[:-5], packed[:50] + bytes(20) + packed[70:], packed + b'more':
+        path.write_bytes(damaged)
+        with pytest.raises(logs.LogError, match='trials.log.gz: '):
+            logs.read_packed(str(path))
