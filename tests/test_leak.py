@@ -1,4 +1,4 @@
-"""Memory that a training keeps."""
+"""Memory that a training takes, and keeps."""
 import os
 import subprocess
 import sys
@@ -32,3 +32,12 @@ def test_training_does_not_leak():
                          check=True)
     sizes = [int(size) for size in run.stdout.rstrip().split('\n')[-1].strip('[]').split(',')]
     assert len(sizes) == 5 and sizes[4] - sizes[1] < 2**20, sizes
+
+
+def test_50000_examples_take_at_most_500_mb(real_mnist):
+    """The most that the script has at once, by the system's count of a process and its compilers."""
+    code = 'import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True)\n' \
+           'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'
+    run = subprocess.run([sys.executable, '-c', code, sys.executable, os.path.join(ROOT, 'mnist_convnet.py'),
+                          'nepoch=1', 'W1nch=64'], stdout=subprocess.PIPE, universal_newlines=True, check=True)
+    assert int(run.stdout.split()[-1]) * (1 if sys.platform == 'darwin' else 1024) < 500e6
