@@ -18,7 +18,8 @@ def patches():
     if sys.version_info >= (3, 11):
         names += ['patches.scan_in_python']
     names += ['patches.garbage', 'patches.light_import', 'patches.compile_lock', 'patches.full_disk',
-              'patches.compiled_code', 'patches.compiler_trials', 'patches.same_digits']
+              'patches.compiled_code', 'patches.compiler_trials', 'patches.constants_in_python',
+              'patches.same_digits']
     if sys.platform == 'linux':
         names += ['patches.precompiled_headers', 'patches.side_by_side']
     return [importlib.import_module('theano_setup.' + name) for name in names]

@@ -19,6 +19,13 @@ typedef struct {
     real alpha, beta;
 } Product;
 
+/* count values into a row of C, where they do not fill a vector or do not lie side by side. */
+NOT_INLINED void store(const Product *p, real *c, const real *s, len count)
+{
+    for (len j = 0; j < count; j++)
+        c[j * p->cn] = p->beta == 0 ? s[j] : p->beta * c[j * p->cn] + s[j];
+}
+
 /* `rows` rows of C from m on, `count` <= wide * VL columns from n on; P: these columns of B, rows `step` apart. */
 ALWAYS_INLINE void tile(const Product *p, const int rows, const int wide, len m, len n, len count,
                         const real *P, len step)
@@ -48,8 +55,7 @@ ALWAYS_INLINE void tile(const Product *p, const int rows, const int wide, len m,
             else {
                 real s[VL];
                 memcpy(s, &scaled, sizeof s);
-                for (len j = 0; j < MIN(left, VL); j++)
-                    c[j * p->cn] = p->beta == 0 ? s[j] : p->beta * c[j * p->cn] + s[j];
+                store(p, c, s, MIN(left, VL));
             }
         }
 }
