@@ -164,7 +164,7 @@ def compile_functions(net, data, X, t, cost, updates, means=(), distort=(0, 0, 0
     index = T.ivector('index')
     images, labels = data.XL.astype(theano.config.floatX, copy=False), data.tL.astype('int32', copy=False)
     XL, tL = theano.shared(images, 'XL', borrow=True), theano.shared(labels, 'tL', borrow=True)      # not copied
-    with said_if_slow(6, '# compiling: the first time takes a minute or so'), \
+    with said_if_slow(6, '# compiling: it takes a while the first time'), \
             contextlib.redirect_stdout(sys.stderr):             # what Theano prints is not part of the log
         examples = XL[index]
         if any(distort):

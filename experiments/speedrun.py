@@ -20,7 +20,7 @@ from scipy import stats
 
 from datasets.files import write_whole
 from run import script
-from run.settings import file_named, integers, parse
+from run.settings import file_named, integers, parse, typed
 from training import share_of_eta
 from contenders import chosen_peers, enter, job_of, python_of, say
 from machine import cores, machine
@@ -80,8 +80,8 @@ def figures(found, workers):
         'seconds_to_compile_and_start': {c: worker.started for c, worker in workers.items()},
         'choices': {c: worker.choice for c, worker in workers.items()},
         'versions': {c: worker.version for c, worker in workers.items()},
-        'settings': ' '.join(arguments_of(RUNS['speedrun'])), 'all': found, 'machine': machine(),
-        'date': datetime.date.today().isoformat()}
+        'settings': ' '.join(typed(*item) for item in RUNS['speedrun'].settings.items()),
+        'all': found, 'machine': machine(), 'date': datetime.date.today().isoformat()}
 
 
 def told(result):
