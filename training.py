@@ -85,7 +85,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                         done = epoch - 1 + state.minibatch / nbatch
                         share = share_of_eta(schedule, warmup, done, nepoch)
                         rate.set_value(np.asarray(eta_now * share, theano.config.floatX))
-                        noise_key.set_value(noise + state.minibatch)
+                        noise_key.set_value(np.asarray(noise + state.minibatch))
                         cost = threads.run(functions.update, minibatch)
                         state.minibatch += 1
                         where = 'epoch %d, minibatch %d of %d' % (epoch, state.minibatch, nbatch)

@@ -77,7 +77,7 @@ class Theano:
         costs = []
         with signals_received() as signals, Progress(len(order)) as progress:
             for n, (minibatch, eta) in enumerate(zip(order, etas), 1):       # as in training.train
-                noise_key.set_value(n)
+                noise_key.set_value(np.asarray(n))
                 self.rate.set_value(np.asarray(eta, theano.config.floatX))
                 costs.append(self.functions.update(minibatch))
                 training.check_finite(costs[-1], 'in minibatch %d' % n)
