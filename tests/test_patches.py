@@ -118,6 +118,17 @@ def test_code_with_a_version_of_its_own_is_compiled_once_for_all_processes(tmp_p
     assert modules[0] == modules[1] != set()
 
 
+def test_constants_are_moved_about_without_a_compiler(tmp_path):
+    code = '''if True:
+        from theano_setup import theano
+        import numpy as np, theano.tensor as T
+        x = T.constant(np.array([1, 2, 3], 'float32'))
+        print(theano.function([], x[T.constant(1)].dimshuffle('x', 'x'))())'''
+    run = python('-c', code, THEANO_FLAGS='base_compiledir=%s' % tmp_path)
+    assert run.stdout == '[[2.]]\n', run.stderr
+    assert not list(tmp_path.glob('*/tmp*'))
+
+
 def test_headers_are_read_once_for_all_processes(tmp_path):
     """By GCC's own word: -H names the headers that it reads, with ! where it takes them precompiled."""
     compiler, said = tmp_path / 'g++', tmp_path / 'said'
