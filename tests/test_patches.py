@@ -126,7 +126,7 @@ def test_constants_are_moved_about_without_a_compiler(tmp_path):
         print(theano.function([], x[T.constant(1)].dimshuffle('x', 'x'))())'''
     run = python('-c', code, THEANO_FLAGS='base_compiledir=%s' % tmp_path)
     assert run.stdout == '[[2.]]\n', run.stderr
-    assert not list(tmp_path.glob('*/tmp*'))
+    assert len(list(tmp_path.glob('*/tmp*'))) == 1              # what copies the output
 
 
 def test_headers_are_read_once_for_all_processes(tmp_path):
