@@ -31,6 +31,9 @@ READINGS = [
     'Wsigma=0.02', 'Wsigma=0.1', 'inputs=True',
     'softmax=0.01', 'softmax=0.02', 'softmax=0.05',
     'mean=False', 'scale=1', 'order=once',
+    # pairs of the best
+    'softmax=0.01,Wsigma=0.02', 'softmax=0.02,Wsigma=0.02', 'softmax=0.01,formula=nesterov',
+    'Wsigma=0.02,formula=nesterov', 'mean=False,Wsigma=0.02',
 ]
 SMALL = [name for name, run in ARTICLE.items() if run.settings.get('W1nch') != 64]
 START = '# reading: '                   # of a log
