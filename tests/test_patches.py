@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import theano.tensor as T
 
+from conftest import ROOT
 from helpers_theano import python
 from theano_setup import theano
 
@@ -116,6 +117,19 @@ def test_code_with_a_version_of_its_own_is_compiled_once_for_all_processes(tmp_p
         assert run.returncode == 0, run.stderr
         modules.append({path.parent for path in tmp_path.glob('*/tmp*/*.so')})
     assert modules[0] == modules[1] != set()
+
+
+def test_copies_of_the_project_share_what_is_compiled(tmp_path):
+    """Modules of one name and another content would be a warning for ever after."""
+    code = 'from theano_setup import theano; import theano.tensor as T; print(T.exp(T.zeros(2)).eval())'
+    sources = []
+    for name in 'one', 'two':
+        shutil.copytree(os.path.join(ROOT, 'theano_setup'), str(tmp_path / name / 'theano_setup'))
+        run = python('-c', code, cwd=tmp_path / name, THEANO_FLAGS='base_compiledir=%s' % (tmp_path / 'compiled'))
+        assert (run.stdout, run.stderr) == ('[1. 1.]\n', '')
+        sources.append({path: path.read_text() for path in (tmp_path / 'compiled').glob('*/tmp*/mod.cpp')})
+    assert sources[0] == sources[1] != {}
+    assert not [path for path, text in sources[0].items() if str(tmp_path / 'one') in text]
 
 
 def test_constants_are_moved_about_without_a_compiler(tmp_path):

@@ -3,7 +3,8 @@
 Symptom: the same seed prints another log on a processor with wider vectors, or with another C library.
 Cause: exp, log and tanh are the C library's, which differ in the last place; the compiler fuses a product with one sum
 or another, as the processor and the loop have it. Here functions.h brings functions of our own, and products are fused
-nowhere but in the Ops of this project, which say where.
+nowhere but in the Ops of this project, which say where. It is taken from the compile folder, so that the C is the same
+for every copy of the project that compiles there.
 For: Theano 1.0.5.
 """
 import hashlib
@@ -16,13 +17,23 @@ def after_import(theano):
     from theano.gof.cc import CLinker
     headers_of, arguments_of = CLinker.headers, CLinker.compile_args
     with open(HEADER, 'rb') as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
+        content = file.read()
+    digest = hashlib.sha256(content).hexdigest()[:16]
 
     def headers(self):
-        return headers_of(self) + ['"%s"' % HEADER]                 # the last one
+        return headers_of(self) + ['"%s"' % header_in(theano.config.compiledir)]                 # the last one
+
+    def header_in(folder):
+        path = os.path.join(folder, 'functions-%s.h' % digest)
+        if not os.path.exists(path):
+            part = '%s.%d' % (path, os.getpid())
+            with open(part, 'wb') as file:
+                file.write(content)
+            os.replace(part, path)
+        return path
 
     def compile_args(self):
         # An Op's own options come later, and win. The digest makes modules of another functions.h other modules.
-        return ['-ffp-contract=off', '-DFUNCTIONS=0x' + digest[:16]] + arguments_of(self)
+        return ['-ffp-contract=off', '-DFUNCTIONS=0x' + digest] + arguments_of(self)
 
     CLinker.headers, CLinker.compile_args = headers, compile_args
