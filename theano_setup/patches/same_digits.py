@@ -15,25 +15,26 @@ HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'functions.h')
 
 def after_import(theano):
     from theano.gof.cc import CLinker
-    headers_of, arguments_of = CLinker.headers, CLinker.compile_args
+    headers_of, folders_of, arguments_of = CLinker.headers, CLinker.header_dirs, CLinker.compile_args
     with open(HEADER, 'rb') as file:
         content = file.read()
     digest = hashlib.sha256(content).hexdigest()[:16]
+    name = 'functions-%s.h' % digest
 
     def headers(self):
-        return headers_of(self) + ['"%s"' % header_in(theano.config.compiledir)]                 # the last one
+        return headers_of(self) + ['"%s"' % name]                       # the last one
 
-    def header_in(folder):
-        path = os.path.join(folder, 'functions-%s.h' % digest)
+    def header_dirs(self):
+        path = os.path.join(theano.config.compiledir, name)
         if not os.path.exists(path):
             part = '%s.%d' % (path, os.getpid())
             with open(part, 'wb') as file:
                 file.write(content)
             os.replace(part, path)
-        return path
+        return folders_of(self) + [theano.config.compiledir]
 
     def compile_args(self):
         # An Op's own options come later, and win. The digest makes modules of another functions.h other modules.
         return ['-ffp-contract=off', '-DFUNCTIONS=0x' + digest] + arguments_of(self)
 
-    CLinker.headers, CLinker.compile_args = headers, compile_args
+    CLinker.headers, CLinker.header_dirs, CLinker.compile_args = headers, header_dirs, compile_args
