@@ -69,14 +69,15 @@ def check_options(decay, maxnorm, average, schedule, schedules, warmup, distort)
 
 def misfit(net, images, error):
     """Which layer does not take what it is given, in a line; error: what a function of the whole net raised."""
-    Z, what = images, 'XL of shape %s: the net does not take it' % (images.shape,)
-    try:
-        for n, layer in enumerate(getattr(net, 'layers', ()), 1):
-            what = 'layer %d: %r does not take values of shape %s' % (n, layer, Z.shape[1:])
-            Z = layer.output(theano.shared(Z[:1])).eval()
-    except (ValueError, IndexError, TypeError) as raised:
-        error = raised
-    return '%s: %s' % (what, str(error).split('\n')[0])
+    Z = images
+    for n, layer in enumerate(getattr(net, 'layers', ()), 1):
+        try:
+            Z_after = layer.output(theano.shared(Z[:1])).eval()
+        except (ValueError, IndexError, TypeError) as raised:
+            return 'layer %d: %r does not take values of shape %s: %s' % (
+                n, layer, Z.shape[1:], str(raised).split('\n')[0])
+        Z = Z_after
+    return 'XL of shape %s: the net does not take it: %s' % (images.shape, str(error).split('\n')[0])
 
 
 def check_examples(X_name, X, t_name, t, K):

@@ -105,6 +105,16 @@ def test_a_layer_that_does_not_say_what_it_takes_is_named(sizes, line, capsys):
     assert capsys.readouterr().out == ''
 
 
+def test_no_layer_is_blamed_where_all_take_what_they_are_given():
+    class Own(mlp_2layer.Net):
+        def output(self, X, training=False):
+            return super().output(X[:, :, 1:])
+
+    rng = RNG(0)
+    with pytest.raises(ValueError, match=r'^XL of shape \(110, 1, 6, 7\): the net does not take it: '):
+        training.train(Own(FullLayer(42, 2, 'tanh', rng=rng), 2, rng), small_data(), 0.1, 0.5, 50, 1, 1, rng)
+
+
 @pytest.mark.parametrize('options, line', [
     (dict(decay=-1), 'decay = -1: must be'), (dict(decay='a'), "decay = 'a': "),
     (dict(maxnorm=-1.), 'maxnorm = -1.0: '),

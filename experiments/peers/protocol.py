@@ -62,8 +62,7 @@ def serve(Contender):
         command, *arguments = sys.stdin.readline().split() or ['end']
         if command == 'end':
             break
-        known = {'train': train, 'race': race}
-        answer = (known.get(command) or getattr(contender, command))(*arguments)
+        answer = ({'train': train, 'race': race}.get(command) or getattr(contender, command))(*arguments)
 
 
 def initial_params(layers, seed):
