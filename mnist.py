@@ -15,10 +15,10 @@ from datasets.idx import DataError
 NAMES = 'auto', 'mnist', 'drawn'
 
 
-class Data(collections.namedtuple('Data', 'source XL tL XV tV XT tT Xnch Xrow Xcol K mean')):
-    """Examples to train (L), to validate (V), to test (T), and the mean image that was subtracted from them.
+class Data(collections.namedtuple('Data', 'source XL tL XV tV XT tT Xnch Xrow Xcol K')):
+    """Examples to train (L), to validate (V), to test (T).
 
-    X*: float32 (N, Xnch, Xrow, Xcol), pixels / 255 minus mean (Xnch, Xrow, Xcol); t*: int32 (N,), 0 to K - 1.
+    X*: float32 (N, Xnch, Xrow, Xcol), pixels / 255; t*: int32 (N,), 0 to K - 1.
     XV is None where there are none to validate.
     """
     __slots__ = ()
@@ -69,19 +69,17 @@ def split(arrays, source, NL, NV=None):
     X, XT = (A[:, np.newaxis] if A.ndim == 3 else A for A in (X, XT))
     for suspicion in checks.suspicions(X, t, NL, NV):
         print(one_line('# %s: %s' % (source, suspicion)), file=sys.stderr)
-    mean = X[:NL].mean(axis=0, dtype='float64') / 255
 
     def scaled(A):
         scaled = A.astype('float32')
         scaled /= 255
-        scaled -= mean.astype('float32')
         return scaled
 
     t, tT = t.astype('int32'), tT.astype('int32')
     V = slice(len(X) - NV, None)
     XV = scaled(X[V]) if NV else None
     K = int(t.max()) + 1
-    return Data(source, scaled(X[:NL]), t[:NL], XV, t[V], scaled(XT), tT, *X.shape[1:], K, mean)
+    return Data(source, scaled(X[:NL]), t[:NL], XV, t[V], scaled(XT), tT, *X.shape[1:], K)
 
 
 def image_size(data):

@@ -168,8 +168,7 @@ def compile_functions(net, data, X, t, cost, updates, means=(), distort=(0, 0, 0
             contextlib.redirect_stdout(sys.stderr):             # what Theano prints is not part of the log
         examples = XL[index]
         if any(distort):
-            mean = theano.shared(np.array(np.broadcast_to(data.mean, images.shape[1:]), theano.config.floatX), 'mean')
-            examples = Distort()(XL, mean, index, ~noise_key, theano.shared(np.array(distort, 'float64')))
+            examples = Distort()(XL, index, ~noise_key, theano.shared(np.array(distort, 'float64')))
         update = theano.function([index], cost, updates=list(updates.items()), givens={X: examples, t: tL[index]})
         evaluate = theano.function([X, t], [net.cost(X, t), net.error(X, t)], givens=list(zip(net.params, means)))
     try:

@@ -120,8 +120,7 @@ def examples(saved, data):
         raise SettingError('data = %s: has K = %d classes, the net %d' % (data, loaded.K, saved.K))
     if loaded.source != saved.source:
         print('# the net was trained on %s, the examples are from %s' % (saved.source, loaded.source), file=sys.stderr)
-    X = np.rint(255 * (loaded.XT + loaded.mean)).astype('float32') / 255
-    return X, loaded.tT, X - saved.mean.astype('float32'), loaded.source
+    return loaded.XT, loaded.tT, loaded.XT - saved.mean.astype('float32'), loaded.source
 
 
 def compiled(layers):

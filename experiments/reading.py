@@ -2,7 +2,7 @@
 
     python experiments/reading.py formula=before eta=0.025 hidden=conv-conv seed=1
 
-Settings that are not told below are those of mnist_convnet.py.
+Settings that are not told are those below, from which the search began, and those of mnist_convnet.py.
 """
 import functools
 import os
@@ -74,11 +74,9 @@ def set_spreads(net, inputs, softmax):
 
 def with_pixels(data, mean, scale):
     """The data set with pixels / scale, less their mean image or not."""
-    if mean and scale == 255:
-        return data
-    kept = 0 if mean else data.mean.astype('float32')
+    subtracted = data.XL.mean(axis=0, dtype='float64').astype('float32') if mean else 0
     return data._replace(**{
-        part: (getattr(data, part) + kept) * np.float32(255 / scale) for part in ('XL', 'XV', 'XT')})
+        part: (getattr(data, part) - subtracted) * np.float32(255 / scale) for part in ('XL', 'XV', 'XT')})
 
 
 def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None, **regularisation):

@@ -18,7 +18,9 @@ try:
 except ImportError:                              # not on Windows: there, two runs are not told apart
     fcntl = None
 
-FORMAT = 3                                       # before, momentum had a factor 1 - mu
+FORMAT = 4
+EARLIER = {1: 'whose momentum had another formula', 2: 'whose momentum had another formula',
+           3: 'which subtracted the mean image'}
 MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
 
 
@@ -85,8 +87,8 @@ class Checkpoint:
     def load(self):
         about, arrays = archive.read(self.path, ('checkpoint',), FORMAT)
         if about['format'] < FORMAT:
-            raise FileError('%s: was written by an earlier version, whose momentum had another formula: remove it to '
-                            'start anew' % self.path)
+            raise FileError('%s: was written by an earlier version, %s: remove it to start anew' % (
+                self.path, EARLIER[about['format']]))
         there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
         may_change = MAY_CHANGE if there.get('schedule', 'constant') == 'constant' else ('interval', 'data')
         differ = [name for name, value in there.items() if name not in may_change and value != self.settings.get(name)]
@@ -141,10 +143,10 @@ class Checkpoint:
     def save(self, net, state):
         kind, keys, *others = state.rng_state
         values = [variable.get_value(borrow=True) for variable in state.variables]
-        arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys, mean=self.data.mean)
+        arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys)
         archive.write(self.path, 'checkpoint', FORMAT, dict(
-            self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint, K=self.data.K,
-            source=self.data.source,
+            self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint,
+            Xshape=self.data.XL.shape[1:], K=self.data.K, source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
             means=len(state.means),
             rng_state=[kind] + others), arrays)

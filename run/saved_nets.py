@@ -21,7 +21,7 @@ from datasets.files import FileError
 from run import archive
 from run.signals import Stopped
 
-FORMAT = 3                                       # of checkpoints, too: nets are the same in all
+FORMAT = 4                                       # of checkpoints, too: nets are the same in all
 NETS = {2: mlp_2layer.Net, 3: mlp_3layer.Net, 4: mlp_4layer.Net}
 SavedNet = collections.namedtuple('SavedNet', 'net mean K source settings')
 
@@ -106,17 +106,17 @@ def kept_at_end(path, net, data, settings):
 
 
 def save_net(path, net, data, settings):
-    """Keeps a trained net with all it takes to use it: layers, parameters, the mean image. Raises FileError."""
-    about = dict(describe(net), K=data.K, source=data.source, settings=settings)
+    """Keeps a trained net with all it takes to use it: layers, parameters, what images. Raises FileError."""
+    about = dict(describe(net), Xshape=data.XL.shape[1:], K=data.K, source=data.source, settings=settings)
     arrays = {'W%d' % n: W.get_value(borrow=True) for n, W in enumerate(net.params)}
-    archive.write(path, 'saved net', FORMAT, about, dict(arrays, mean=data.mean))
+    archive.write(path, 'saved net', FORMAT, about, arrays)
 
 
 def load_net(path):
     """The SavedNet of a file that save_net wrote, or of a checkpoint.
 
     net: of the class of mlp_2layer, mlp_3layer or mlp_4layer, or nnet.Net; mean: (Xnch, Xrow, Xcol), to be subtracted
-    from pixels / 255; K: number of classes; source: of the data it was trained on; settings: its hyperparameters.
+    from pixels / 255, zeros but in a file of a version that did so in training; K: number of classes; source: of the data it was trained on; settings: its hyperparameters.
     The modules of its layers are imported. Raises FileError.
     """
     about, arrays = archive.read(path, ('saved net', 'checkpoint'), FORMAT)
@@ -128,6 +128,7 @@ def load_net(path):
             if value.shape != W.get_value(borrow=True).shape:
                 raise ValueError('W%d of shape %s' % (n, value.shape))
             W.set_value(value.astype(theano.config.floatX))
-        return SavedNet(net, arrays['mean'], about['K'], about['source'], about['settings'])
+        mean = arrays['mean'] if about['format'] < 4 else np.zeros(about['Xshape'])
+        return SavedNet(net, mean, about['K'], about['source'], about['settings'])
     except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
         raise FileError('%s: no net can be made of it: %s' % (path, error))

@@ -36,8 +36,7 @@ def small_data(NL=110, seed=0):
     rng = np.random.RandomState(seed)
     t = rng.randint(2, size=NL + 40).astype('int32')
     X = (rng.normal(size=(NL + 40, 1, 6, 7)) + t[:, None, None, None]).astype('float32')
-    return mnist.Data('two classes', X[:NL], t[:NL], X[NL:NL + 20], t[NL:NL + 20], X[-20:], t[-20:], 1, 6, 7, 2,
-                      np.zeros((1, 6, 7)))
+    return mnist.Data('two classes', X[:NL], t[:NL], X[NL:NL + 20], t[NL:NL + 20], X[-20:], t[-20:], 1, 6, 7, 2)
 
 
 def small_net(seed=0):
@@ -55,7 +54,7 @@ def conv_full_net(seed=0):
 
 class NoData:
     """What saving asks of a Data, for conv_full_net."""
-    K, source, mean = 3, 'made up', np.full((2, 7, 6), 0.25)
+    K, source = 3, 'made up'
     XL = XV = XT = np.zeros((1, 2, 7, 6), 'float32')
     tL = tV = tT = np.zeros(1, 'int32')
 

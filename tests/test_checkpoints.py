@@ -114,7 +114,7 @@ def test_load_net_takes_the_net_from_a_checkpoint(four_epochs):
     assert saved.settings['eta'] == 0.1
     there = variables(four_epochs[0])
     assert [W.get_value().tobytes() for W in saved.net.params] == [there['W%d' % n] for n in range(4)]
-    assert np.array_equal(saved.mean, small_data().mean)
+    assert np.array_equal(saved.mean, np.zeros((1, 6, 7)))
 
 
 # ---- what is refused
@@ -156,13 +156,18 @@ def test_what_is_named_in_change_may_be_another_between_epochs(four_epochs, tmp_
         resumed(path, 'eta', 'batchsize')
 
 
-def test_a_checkpoint_of_format_1_is_refused_by_name(tmp_path):
+@pytest.mark.parametrize('format, text', [
+    (1, 'whose momentum had another formula'), (3, 'which subtracted the mean image')])
+def test_a_checkpoint_of_an_earlier_version_is_refused_by_name(four_epochs, tmp_path, format, text):
     path = tmp_path / 'a.npz'
-    shutil.copy(os.path.join(ROOT, 'tests', 'saved_by_format_1', 'checkpoint.npz'), str(path))
+    if format == 1:
+        shutil.copy(os.path.join(ROOT, 'tests', 'saved_by_format_1', 'checkpoint.npz'), str(path))
+    else:
+        about, arrays = archive.read(str(four_epochs[0]), ('checkpoint',), checkpoints.FORMAT)
+        archive.write(str(path), 'checkpoint', format, about, arrays)
     with pytest.raises(FileError) as error:
         train(path)
-    assert str(error.value) == ('%s: was written by an earlier version, whose momentum had another formula: '
-                                'remove it to start anew' % path)
+    assert str(error.value) == '%s: was written by an earlier version, %s: remove it to start anew' % (path, text)
 
 
 # ---- writing

@@ -31,7 +31,7 @@ def test_published_names_are_found(tmp_path, names, pack):
     files = (X, columns[0], XT, columns[1]) if names is QMNIST else (X, t, XT, tT)
     data = mnist.load(write_folder(tmp_path, *files, pack=pack, names=names), NL=50)
     assert data.tL.tolist() == t[:50].tolist() and data.tT.tolist() == tT.tolist() and data.K == 3
-    np.testing.assert_allclose(data.XT[:, 0] + data.mean[0], XT / 255, atol=1e-6)
+    np.testing.assert_allclose(data.XT[:, 0], XT / 255, atol=1e-6)
 
 
 def test_images_of_emnist_are_set_upright_and_one_of_its_sets_is_named(tmp_path):
@@ -44,7 +44,7 @@ def test_images_of_emnist_are_set_upright_and_one_of_its_sets_is_named(tmp_path)
         path = str(tmp_path / name)
         data = mnist.load(path, NL=50)
         assert mnist.is_data(path) and mnist.image_size(path) == (1, 5, 7) and data.source == path
-        np.testing.assert_allclose(data.XT[:, 0] + data.mean[0], XT / 255, atol=1e-6)
+        np.testing.assert_allclose(data.XT[:, 0], XT / 255, atol=1e-6)
     with pytest.raises(mnist.DataError, match='holds 2 data sets: must be one, such as .*/emnist-letters$'):
         mnist.load(tmp_path, NL=50)
     assert not mnist.is_data(str(tmp_path / 'emnist-balanced')) and mnist.is_data(str(tmp_path))

@@ -66,7 +66,7 @@ def test_initial_weights_get_the_spreads_asked_for(rng):
 def test_pixels_with_and_without_mean_and_scale():
     X, t = draw_digits(60, 0)
     data = mnist.split([X[:48], t[:48], X[48:], t[48:]], 'drawn', 40)
-    assert reading.with_pixels(data, True, 255) is data
+    np.testing.assert_allclose(reading.with_pixels(data, True, 255).XL.mean(0), 0, atol=1e-6)
     np.testing.assert_allclose(reading.with_pixels(data, False, 255).XT[:, 0], X[48:] / 255, atol=1e-6)
     np.testing.assert_allclose(reading.with_pixels(data, False, 1).XL[:, 0], X[:40], atol=1e-4)
     np.testing.assert_allclose(reading.with_pixels(data, True, 1).XV[:, 0], X[40:48] - X[:40].mean(0), atol=1e-4)
@@ -75,10 +75,10 @@ def test_pixels_with_and_without_mean_and_scale():
 def test_read_as_the_collection_does_a_trial_prints_its_log(folder):
     settings = 'data=' + folder, 'NL=500', 'nepoch=1', 'hidden=full', 'H1=8'
     flags = dict(THEANO_FLAGS='linker=py,optimizer_excluding=fused')               # nothing to compile
-    run, plain = (run_script(*settings, script=script, **flags) for script in
-                  ('experiments/reading.py', 'mnist_convnet.py'))
+    run, plain = (run_script(*settings, *own, script=script, **flags) for script, own in
+                  (('experiments/reading.py', ['mean=False']), ('mnist_convnet.py', [])))
     first, _, rest = run.stdout.partition('\n')
-    assert first == '# reading: formula=textbook inputs=False softmax=0.005 mean=True scale=255 order=anew'
+    assert first == '# reading: formula=textbook inputs=False softmax=0.005 mean=False scale=255 order=anew'
     assert rest == plain.stdout and plain.returncode == 0, run.stderr + plain.stderr
     other = run_script(*settings, 'formula=before', 'order=once', script='experiments/reading.py', **flags)
     assert other.returncode == 0 and other.stdout.count('\n') == run.stdout.count('\n'), other.stderr

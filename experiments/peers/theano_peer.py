@@ -47,7 +47,7 @@ class Theano:
             for layer in job['layers']])
         few = slice(job['batchsize'])                      # to validate and test: never used
         self.folder, self.data = job['folder'], SimpleNamespace(XL=X, tL=t, XV=X[few], tV=t[few], XT=X[few], tT=t[few],
-                                                                K=job['layers'][-1]['Wshape'][1], source='', mean=X[0])
+                                                                K=job['layers'][-1]['Wshape'][1], source='')
         images, labels = T.tensor4('X'), T.ivector('t')
         cost = self.net.training_cost(images, labels)
         self.rate = theano.shared(np.zeros((), theano.config.floatX))

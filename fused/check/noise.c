@@ -32,10 +32,10 @@ static void compare_dropout()
     free(X), free(have);
 }
 
-/* The pixel (r, c) of x + mean; 0 beyond its border. */
-static double pixel(const Distortion *d, const real *x, const real *mean, long r, long c)
+/* The pixel (r, c) of x; 0 beyond its border. */
+static double pixel(const Distortion *d, const real *x, long r, long c)
 {
-    return r < 0 || c < 0 || r >= d->row || c >= d->col ? 0 : (double)x[r * d->col + c] + mean[r * d->col + c];
+    return r < 0 || c < 0 || r >= d->row || c >= d->col ? 0 : (double)x[r * d->col + c];
 }
 
 /* The displacement at (r, c): y where k is 0, x where it is 1. */
@@ -52,7 +52,7 @@ static double push(const Distortion *d, uint32_t key, int k, long r, long c)
     return sum * d->elastic / ELASTIC_RMS;
 }
 
-static double distorted(const Distortion *d, const real *x, const real *mean, uint32_t key, long r, long c)
+static double distorted(const Distortion *d, const real *x, uint32_t key, long r, long c)
 {
     const double angle = d->rotate * uniform(key, 0) * M_PI / 180, scale = 1 / (1 + d->zoom * uniform(key, 1));
     const double my = (d->row - 1) / 2., mx = (d->col - 1) / 2.;
@@ -64,8 +64,8 @@ static double distorted(const Distortion *d, const real *x, const real *mean, ui
     double sum = 0;
     for (long i = 0; i < 2; i++)
         for (long j = 0; j < 2; j++)
-            sum += (i ? y - iy : 1 - y + iy) * (j ? x_ - ix : 1 - x_ + ix) * pixel(d, x, mean, iy + i, ix + j);
-    return sum - mean[r * d->col + c];
+            sum += (i ? y - iy : 1 - y + iy) * (j ? x_ - ix : 1 - x_ + ix) * pixel(d, x, iy + i, ix + j);
+    return sum;
 }
 
 static void compare_distort()
@@ -76,10 +76,10 @@ static void compare_distort()
     d.shift = draw(0, 1) * (double)draw(0, 50), d.rotate = draw(0, 1) * (double)draw(0, 180);
     d.zoom = draw(0, 1) * draw(0, 50) / 100., d.elastic = draw(0, 1) * draw(0, 30) / 10.;
     const long pixels = d.row * d.col, image = d.nch * pixels, n = draw(0, 9);
-    number *X = room(d.N * image), *mean = room(image), *have = room(n * image);
+    number *X = room(d.N * image), *have = room(n * image);
     ptrdiff_t *index = (ptrdiff_t *)malloc(n * sizeof *index + 1);
-    fill(X, d.N * image, 0), fill(mean, image, 0);
-    d.X = X, d.mean = mean;
+    fill(X, d.N * image, 0);
+    d.X = X;
     for (long i = 0; i < n; i++)
         index[i] = draw(0, d.N - 1);
     EXPECT(distort(&scratch, have, &d, index, n) == DONE);
@@ -87,24 +87,23 @@ static void compare_distort()
         for (long k = 0; k < d.nch; k++)
             for (long p = 0; p < pixels; p++) {
                 const uint32_t key = scattered(short_key(d.key) + (uint32_t)i);
-                const double want = distorted(&d, X + index[i] * image + k * pixels, mean + k * pixels, key, p / d.col,
-                                              p % d.col);
+                const double want = distorted(&d, X + index[i] * image + k * pixels, key, p / d.col, p % d.col);
                 EXPECT(fabs(have[i * image + k * pixels + p] - want) < 1 / 2000.);
             }
-    free(X), free(mean), free(have), free(index);
+    free(X), free(have), free(index);
 }
 
 static double rate_of(double shift, double rotate, double zoom, double elastic)
 {
     const long n = 100, image = 28 * 28;
-    number *X = room(n * image), *mean = room(image), *Z = room(n * image);
+    number *X = room(n * image), *Z = room(n * image);
     ptrdiff_t index[100];
-    fill(X, n * image, 0), fill(mean, image, 0);
+    fill(X, n * image, 0);
     for (long i = 0; i < n; i++)
         index[i] = i;
-    const Distortion d = {X, mean, n, 1, 28, 28, 5, shift, rotate, zoom, elastic};
+    const Distortion d = {X, n, 1, 28, 28, 5, shift, rotate, zoom, elastic};
     const double rate = GFLOPS(n * image, distort(&scratch, Z, &d, index, n));
-    free(X), free(mean), free(Z);
+    free(X), free(Z);
     return rate;
 }
 

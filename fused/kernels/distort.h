@@ -6,9 +6,9 @@
 #define KNOTS(pixels) (CEIL_DIV(pixels, KNOT) + 3)
 #define ELASTIC_RMS 0.2768f             /* of a cubic B-spline through knots that are uniform in [-1, 1) */
 
-/* Images X (N, nch, row, col), less the mean image (nch, row, col); the most that each distortion does. */
+/* Images X (N, nch, row, col), and the most that each distortion does. */
 typedef struct {
-    const real *X, *mean;
+    const real *X;
     len N, nch, row, col;
     int64_t key;
     double shift, rotate, zoom, elastic;        /* whole pixels; degrees; share; pixels, root mean square */
@@ -74,7 +74,7 @@ static void field_along_columns(real *__restrict__ field, real *__restrict__ kno
 
 /* The pixels of z between the four around their places in padded, a row (y, x) of them; y and x are used up. */
 static void interpolate(real *__restrict__ z, const real *__restrict__ padded, real *__restrict__ y, real *__restrict__ x,
-                        const real *__restrict__ mean, int32_t *__restrict__ from, const Distortion *d)
+                        int32_t *__restrict__ from, const Distortion *d)
 {
     const len width = d->col + 3;
     for (len c = 0; c < d->col; c++) {
@@ -86,23 +86,23 @@ static void interpolate(real *__restrict__ z, const real *__restrict__ padded, r
     for (len c = 0; c < d->col; c++) {
         const real *p = padded + from[c], *q = p + width;
         const real upper = p[0] + x[c] * (p[1] - p[0]), lower = q[0] + x[c] * (q[1] - q[0]);
-        z[c] = upper + y[c] * (lower - upper) - mean[c];
+        z[c] = upper + y[c] * (lower - upper);
     }
 }
 
 /* One channel x (row, col) -> z, moved by whole pixels: in one go, then what has come from beyond the border. */
-static void shift_channel(const Distortion *d, real *__restrict__ z, const real *__restrict__ x,
-                          const real *__restrict__ mean, len dy, len dx)
+static void shift_channel(const Distortion *d, real *__restrict__ z, const real *__restrict__ x, len dy,
+                          len dx)
 {
     const len pixels = d->row * d->col, moved = dy * d->col + dx;
     for (len n = MAX(moved, 0); n < MIN(pixels, pixels + moved); n++)
-        z[n] = x[n - moved] + mean[n - moved] - mean[n];
+        z[n] = x[n - moved];
     for (len r = 0; r < d->row; r++) {
         len first = dx < 0 ? MAX(d->col + dx, 0) : 0, last = dx < 0 ? d->col : MIN(dx, d->col);
         if (r < dy || r >= d->row + dy)
             first = 0, last = d->col;
         for (len c = first; c < last; c++)
-            z[r * d->col + c] = -mean[r * d->col + c];
+            z[r * d->col + c] = 0;
     }
 }
 
@@ -114,7 +114,7 @@ static void distort_image(const Distortion *d, real *__restrict__ z, const real 
     const len dy = whole(key, 2, (len)d->shift), dx = whole(key, 3, (len)d->shift);
     if (!d->rotate && !d->zoom && !d->elastic) {
         for (len k = 0; k < d->nch; k++)
-            shift_channel(d, z + k * pixels, x + k * pixels, d->mean + k * pixels, dy, dx);
+            shift_channel(d, z + k * pixels, x + k * pixels, dy, dx);
         return;
     }
     real *__restrict__ padded = scratch, *field = padded + ALIGNED((row + 3) * width);
@@ -129,10 +129,8 @@ static void distort_image(const Distortion *d, real *__restrict__ z, const real 
         field_along_columns(field, knot, d, key);
     memset(padded, 0, (row + 3) * width * sizeof(real));
     for (len k = 0; k < d->nch; k++) {
-        const real *mean = d->mean + k * pixels;
         for (len r = 0; r < row; r++)
-            for (len c = 0; c < col; c++)
-                padded[(r + 1) * width + c + 1] = x[k * pixels + r * col + c] + mean[r * col + c];
+            memcpy(padded + (r + 1) * width + 1, x + k * pixels + r * col, col * sizeof(real));
         for (len r = 0; r < row; r++) {
             const real y0 = (real)(m00 * (r - middle_y) + middle_y - dy), ys = (real)-m01, cx = (real)middle_x;
             const real x0 = (real)(m01 * (r - middle_y) + middle_x - dx), xs = (real)m00;
@@ -150,7 +148,7 @@ static void distort_image(const Distortion *d, real *__restrict__ z, const real 
                         x_of[c] += (real)w[j] * also[j * col + c];
                     }
             }
-            interpolate(z + k * pixels + r * col, padded, y_of, x_of, mean + r * col, from, d);
+            interpolate(z + k * pixels + r * col, padded, y_of, x_of, from, d);
         }
     }
 }
