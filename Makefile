@@ -10,7 +10,8 @@
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8
 FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 14))
 HEADER = import os, sysconfig; print(os.path.join(sysconfig.get_paths()["include"], "Python.h"))
-PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install --no-compile
+COMPILE = .venv/bin/python -m compileall -q -j 0 -x '/tests?/' .venv/lib >/dev/null 2>&1 || true     # on all cores
 
 run: setup
 	@.venv/bin/python mnist_convnet.py $(ARGS)
@@ -44,6 +45,7 @@ setup: .venv/ready
 extras: .venv/ready requirements-extra.txt
 	@echo "adding to .venv what is not there of requirements-extra.txt"
 	@$(PIP) -c requirements.txt -r requirements-extra.txt
+	@$(COMPILE)
 
 clean:
 	rm -rf .venv
@@ -74,10 +76,12 @@ clean:
 	fi
 	@$(PIP) -r theano_setup/build/requirements.txt
 	@PYTHONPATH="$(CURDIR)/theano_setup/build" $(PIP) --no-build-isolation -r requirements.txt
+	@$(COMPILE)
 	@touch $@
 
 .venv/test: .venv/ready requirements-test.txt
 	@$(PIP) -c requirements.txt -r requirements-test.txt
+	@$(COMPILE)
 	@touch $@
 
 PEERS = torch tensorflow jax
