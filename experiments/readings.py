@@ -26,14 +26,14 @@ BASE, OLD = 'formula=textbook', 'formula=average,eta=0.5,Wsigma=0.1'
 READINGS = [
     BASE, OLD,
     # one thing at a time
-    'formula=average,eta=0.5', 'formula=before', 'formula=average-before,eta=0.25', 'formula=nesterov',
+    'formula=average,eta=0.5', 'formula=before', 'formula=nesterov',
     'eta=0.5', 'eta=0.25', 'eta=0.1', 'eta=0.025',
     'Wsigma=0.02', 'Wsigma=0.1', 'inputs=True',
     'softmax=0.01', 'softmax=0.02', 'softmax=0.05',
     'mean=False', 'scale=1', 'order=once',
     # pairs of the best
-    'softmax=0.01,Wsigma=0.02', 'softmax=0.02,Wsigma=0.02', 'softmax=0.01,formula=nesterov',
-    'Wsigma=0.02,formula=nesterov', 'mean=False,Wsigma=0.02',
+    'softmax=0.01,Wsigma=0.02', 'mean=False,Wsigma=0.02', 'mean=False,softmax=0.01', 'mean=False,softmax=0.02',
+    'mean=False,Wsigma=0.02,softmax=0.02',
 ]
 SMALL = [name for name, run in ARTICLE.items() if run.settings.get('W1nch') != 64]
 START = '# reading: '                   # of a log

@@ -116,7 +116,8 @@ def load_net(path):
     """The SavedNet of a file that save_net wrote, or of a checkpoint.
 
     net: of the class of mlp_2layer, mlp_3layer or mlp_4layer, or nnet.Net; mean: (Xnch, Xrow, Xcol), to be subtracted
-    from pixels / 255, zeros but in a file of a version that did so in training; K: number of classes; source: of the data it was trained on; settings: its hyperparameters.
+    from pixels / 255, zeros but in files of versions that did so in training; K: number of classes; source: of the data
+    it was trained on; settings: its hyperparameters.
     The modules of its layers are imported. Raises FileError.
     """
     about, arrays = archive.read(path, ('saved net', 'checkpoint'), FORMAT)

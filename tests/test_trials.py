@@ -330,7 +330,7 @@ def test_each_trial_has_a_compile_folder_to_itself(tmp_path, monkeypatch):
 
 def test_a_cluster_of_one_s_own_that_compiles(folder, tmp_path, serial):
     from distributed import LocalCluster
-    small = 'NL=500 interval=1 batchsize=20 W1nch=4'
+    small = 'NL=500 interval=1 batchsize=20 hidden=full H1=8'            # few modules, all of them compiled anew
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address='127.0.0.1:0') as cluster:
         run = trials(*arguments(folder, tmp_path, 2, 'trials=1', 'scheduler=' + cluster.scheduler_address,
                                 small=small), flags='')
