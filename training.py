@@ -41,6 +41,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     Raises ArgumentError, NotFinite within the minibatch whose cost is not finite,
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
+    functions_of_epoch = [(name, value) for name, value in (('eta', eta), ('mu', mu)) if callable(value)]
     mu = rising(*mu) if isinstance(mu, tuple) else mu
     check(net, data, eta, mu, batchsize, nepoch, interval, rng)
     check_options(decay, maxnorm, average, schedule, SCHEDULES, warmup, distort)
@@ -56,7 +57,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     if average:
         means, updates = running_means(updates, net.params, average)
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means)
-    earlier = checkpoint.restore(net, state, nepoch, interval) if checkpoint else []
+    earlier = checkpoint.restore(net, state, nepoch, interval, eta) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 
     with signals_received() as signals, Threads() as threads, Progress(nepoch * nbatch) as progress:
@@ -73,12 +74,15 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             return log[-1]
 
         for line in earlier or net.log_header() + [
-                '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)]:
+                '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)] + [
+                '# %s: %s in epoch 1, %s in epoch %d' % (name, value(1), value(nepoch), nepoch)
+                for name, value in functions_of_epoch]:
             say(line)
         try:
             for epoch in range(state.epoch, nepoch + 1):
                 if epoch > 0:
                     eta_now, noise = learning_rate(eta, epoch), noise_of(seed, epoch)
+                    state.rates[epoch - 1:] = [eta_now]
                     if callable(mu):
                         momentum_now.set_value(np.asarray(share_at('mu(%d)' % epoch, mu(epoch)), momentum_now.dtype))
                     for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:

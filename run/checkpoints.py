@@ -27,12 +27,12 @@ MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are kno
 class State:
     """What a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
 
-    means: running means of the parameters, or none; epoch, minibatch: so many minibatches of this epoch are done;
-    rng_state: of rng before this epoch.
+    means: running means of the parameters, or none; rates: eta in each epoch; epoch, minibatch: so many minibatches of
+    this epoch are done; rng_state: of rng before this epoch.
     """
 
     def __init__(self, variables, rng, log, means=()):
-        self.variables, self.means, self.rng, self.log = variables, means, rng, log
+        self.variables, self.means, self.rng, self.log, self.rates = variables, means, rng, log, []
         self.begin(0)
 
     def begin(self, epoch):
@@ -109,10 +109,11 @@ class Checkpoint:
                   file=sys.stderr)
         return about, arrays
 
-    def restore(self, net, state, nepoch, interval):
+    def restore(self, net, state, nepoch, interval, eta=None):
         """Takes a state to where the file has it; returns the log so far, as it would be with this nepoch and interval.
 
-        Raises FileError where it is of another net, or the net is one that a file could not give back.
+        Raises FileError where it is of another net, or of another eta, a number or a function of the epoch, or the net
+        is one that a file could not give back.
         """
         self.net = saved_nets.describe(net)
         if self.loaded is None:
@@ -126,12 +127,16 @@ class Checkpoint:
             None, self.net['net'])                   # None: of a version that did not tell
         if differs or [value.shape for value in values] != shapes:
             raise FileError('%s: is of another net or another optimiser' % self.path)
+        for epoch, rate in enumerate(about['rates'], 1):
+            if callable(eta) and eta(epoch) != rate and 'eta' not in self.may_change:
+                raise FileError('%s: is of another training: eta(%d) = %r, not %r (eta may be named in change=)' % (
+                    self.path, epoch, rate, eta(epoch)))
         for value, variable in zip(values, state.variables):
             variable.set_value(value)
         kind, *others = about['rng_state']
         state.rng.set_state((kind, arrays['rng_state'], *others))
         state.begin(about['epoch'])
-        state.minibatch = about['minibatch']
+        state.minibatch, state.rates = about['minibatch'], about['rates']
         lines = {line.split()[0]: line for line in about['log'] if not line.startswith('#')}
         due = [str(epoch) for epoch in range(about['epoch']) if is_due(epoch, nepoch, interval)]
         if not set(due) <= set(lines):
@@ -148,7 +153,7 @@ class Checkpoint:
             self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint,
             Xshape=self.data.XL.shape[1:], K=self.data.K, source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
-            means=len(state.means),
+            means=len(state.means), rates=state.rates,
             rng_state=[kind] + others), arrays)
 
 

@@ -26,11 +26,12 @@ def variables(path):
 SETTINGS = {'eta': 0.1, 'batchsize': 20, 'ds1': (2, 2), 'seed': 0, 'nepoch': 4, 'interval': 2, 'data': 'a', 'save': ''}
 
 
-def train(path, nepoch=4, interval=2, resume=True, optimiser=None, after_epoch=None, data=None, net=None, **settings):
+def train(path, nepoch=4, interval=2, resume=True, optimiser=None, after_epoch=None, data=None, net=None, eta_of=0.02,
+          change=(), **settings):
     """The log of a training with a checkpoint, in this process."""
     data = data or small_data()
-    with checkpoints.Checkpoint(str(path), dict(SETTINGS, **settings), data, resume) as kept:
-        return training.train(net or small_net(), data, 0.02, 0.8, 20, nepoch, interval, np.random.RandomState(1), None,
+    with checkpoints.Checkpoint(str(path), dict(SETTINGS, **settings), data, resume, change) as kept:
+        return training.train(net or small_net(), data, eta_of, 0.8, 20, nepoch, interval, np.random.RandomState(1), None,
                               kept, optimiser, after_epoch)
 
 
@@ -154,6 +155,17 @@ def test_what_is_named_in_change_may_be_another_between_epochs(four_epochs, tmp_
     archive.write(str(path), 'checkpoint', checkpoints.FORMAT, dict(about, epoch=4, minibatch=1), arrays)
     with pytest.raises(FileError, match='within epoch 4: batchsize = 20 can be changed between epochs only'):
         resumed(path, 'eta', 'batchsize')
+
+
+def test_another_function_of_the_epoch_is_refused_where_it_has_been_asked(tmp_path):
+    path = tmp_path / 'a.npz'
+    train(path, nepoch=2, eta_of=lambda epoch: 0.1 / epoch)
+    with pytest.raises(FileError) as error:
+        train(path, eta_of=lambda epoch: 0.1 / epoch**2)
+    assert str(error.value) == ('%s: is of another training: eta(2) = 0.05, not 0.025 (eta may be named in change=)'
+                                % path)
+    assert train(path, nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))[-3].startswith('3 ')
+    assert train(path, eta_of=lambda epoch: 0.01, change=('eta',))[-3].startswith('4 ')
 
 
 @pytest.mark.parametrize('format, text', [
