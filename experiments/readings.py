@@ -16,6 +16,7 @@ import numpy as np
 
 from datasets.files import write_whole
 from run import script, settings
+import cluster
 import drawing
 import logs
 from distances import differences, distances, figures_of, share_ahead
@@ -93,7 +94,6 @@ def read_trials(results, readings):
 
 def train_missing(given, readings):
     """Trains what is missing of the readings, seed by seed, so that all get on alike. Returns how many failed."""
-    import trials
     from run import checkpoints
     missing = {}
     for seed in range(given['trials']):
@@ -116,8 +116,8 @@ def train_missing(given, readings):
     os.makedirs(given['results'], exist_ok=True)
     lock = checkpoints.lock(os.path.join(given['results'], 'readings.lock'))
     try:
-        with trials.connected('', given['workers']) as client:
-            return trials.run_all(client, missing, finished)
+        with cluster.connected('', given['workers']) as client:
+            return cluster.run_all(client, missing, finished)
     finally:
         checkpoints.unlock(lock)
 

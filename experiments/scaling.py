@@ -14,7 +14,7 @@ import time
 from paths import ROOT
 from datasets.files import write_whole
 from run import script, settings
-import trials
+import cluster
 import worker
 from machine import cores, machine
 
@@ -36,12 +36,12 @@ def measure(task, workers, number, threads_per_worker=1):
         failures.extend([result[2]] * bool(result[2]))
         return result[2] or 'done', bool(result[2])
 
-    with trials.connected('', workers, threads_per_worker) as client:
+    with cluster.connected('', workers, threads_per_worker) as client:
         todo = {('conv16-ds2', seed): (ROOT, 'conv16-ds2', '', REAL, seed, 1, False) for seed in range(number)}
         if task is worker.run_trial:                         # compiles
-            trials.run_all(client, dict(list(todo.items())[:2 * workers]), finished, task=task)
+            cluster.run_all(client, dict(list(todo.items())[:2 * workers]), finished, task=task)
         start, cpu = time.time(), time.process_time()
-        trials.run_all(client, todo, finished, task=task)
+        cluster.run_all(client, todo, finished, task=task)
         seconds, cpu = time.time() - start, time.process_time() - cpu
     if failures:
         script.stop(failures[0], 1)

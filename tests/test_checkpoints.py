@@ -31,8 +31,8 @@ def train(path, nepoch=4, interval=2, resume=True, optimiser=None, after_epoch=N
     """The log of a training with a checkpoint, in this process."""
     data = data or small_data()
     with checkpoints.Checkpoint(str(path), dict(SETTINGS, **settings), data, resume, change) as kept:
-        return training.train(net or small_net(), data, eta_of, 0.8, 20, nepoch, interval, np.random.RandomState(1), None,
-                              kept, optimiser, after_epoch)
+        return training.train(net or small_net(), data, eta_of, 0.8, 20, nepoch, interval, np.random.RandomState(1),
+                              None, kept, optimiser, after_epoch)
 
 
 @pytest.fixture(scope='module')

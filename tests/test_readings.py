@@ -129,7 +129,7 @@ def test_the_trials_of_a_reading_are_one_file_without_wall_times(tmp_path):
 
 
 def test_only_what_is_missing_is_trained(tmp_path, monkeypatch):
-    import trials
+    import cluster
     started = []
 
     def run_all(client, missing, finished):
@@ -139,8 +139,8 @@ def test_only_what_is_missing_is_trained(tmp_path, monkeypatch):
             finished(name, seed, (None if failure else log_text('before', seed), None, failure))
         return 1
 
-    monkeypatch.setattr(trials, 'connected', lambda scheduler, workers: open(__file__))
-    monkeypatch.setattr(trials, 'run_all', run_all)
+    monkeypatch.setattr(cluster, 'connected', lambda scheduler, workers: open(__file__))
+    monkeypatch.setattr(cluster, 'run_all', run_all)
     given = dict(readings.DEFAULTS, results=str(tmp_path), runs='conv16-ds4', trials=2)
     write(str(tmp_path), 'eta=0.1', {0: log_text('textbook', 0)})
     assert readings.train_missing(given, ['eta=0.1', 'formula=before,order=once']) == 1

@@ -1,106 +1,33 @@
-"""Trials on a real local cluster: workers and drivers that are killed, trials that fail."""
+"""Trials: what is told of them, those that fail, settings, scripts of one's own, compile folders."""
 import csv
-import functools
 import glob
-import gzip
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 
-import numpy as np
 import pytest
 
-from conftest import ROOT, amount, run_script
-from helpers_data import arrays, write_folder
+from conftest import ROOT, run_script
+from helpers_trials import INTERPRETED, arguments, check_all, log_of, serial, trials
 import worker
 from run.settings import SettingError
 
 pytest.importorskip('distributed')
 pytestmark = pytest.mark.xdist_group('trials')      # its workers' compile folders are for one driver at a time
 
-# A sample is of a small dense net that Theano interprets: workers then have nothing to compile.
-INTERPRETED = amount('linker=py,optimizer_excluding=fused', '')
-SMALL = 'NL=500 interval=1 batchsize=20 ' + amount('hidden=full H1=8', 'W1nch=4')
 
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    X, t, XT, tT = arrays((12, 10), K=3, NL=600, NT=60)
-    return write_folder(tmp_path_factory.mktemp('idx'), X, t, XT, tT)
-
-
-def arguments(folder, results, nepoch, *more, small=SMALL):
-    return ['runs=conv16-ds2', 'results=%s' % results, 'workers=2', 'threads=1',
-            'settings=data=%s %s nepoch=%d' % (folder, small, nepoch), *more]
-
-
-def driver(*arguments, **settings):
-    return subprocess.Popen([sys.executable, os.path.join(ROOT, 'experiments', 'trials.py'), *arguments], cwd=ROOT,
-                            env=dict(os.environ, THEANO_FLAGS=INTERPRETED), **settings,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-
-
-def trials(*arguments, flags=INTERPRETED):
-    return run_script(*arguments, script='experiments/trials.py', timeout=900, THEANO_FLAGS=flags)
-
-
-def log_of(results, seed, run='conv16-ds2'):
-    """By its own line of the seed, as the script prints it."""
-    with gzip.open(os.path.join(str(results), 'logs', run, 'trials.log.gz'), 'rt') as file:
-        logs = re.split('(?m)^(?=# data: )', file.read())[1:]
-    text, = [log for log in logs if re.search('(?m)^# seed: %d ' % seed, log)]
-    return text
-
-
-def logs_of(results):
-    """{path: the logs in it} of all runs."""
-    return {path: re.split('(?m)^(?=# data: )', gzip.open(path, 'rt').read())
-            for path in glob.glob(os.path.join(str(results), 'logs', '*', '*.gz'))}
-
-
-@pytest.fixture(scope='module')
-def serial(folder):
-    """serial(seed, nepoch): what mnist_convnet.py prints, undisturbed."""
-    printed = {}
-
-    def serial(seed, nepoch, small=SMALL, flags=INTERPRETED):
-        if (seed, nepoch, small) not in printed:
-            run = run_script('data=' + folder, *small.split(), 'nepoch=%d' % nepoch, 'seed=%d' % seed,
-                             OMP_NUM_THREADS='1', THEANO_FLAGS=os.environ['THEANO_FLAGS'] + ',' + flags)
-            assert run.returncode == 0, run.stderr
-            printed[seed, nepoch, small] = run.stdout
-        return printed[seed, nepoch, small]
-    return serial
-
-
-def check_all(results, serial, seeds, nepoch):
-    """Every trial is there exactly once, in files and in rows, and its log is that of a serial run, byte for byte."""
-    names = sorted(os.listdir(os.path.join(str(results), 'logs', 'conv16-ds2')))
-    assert names == ['trials.log.gz']
-    with open(os.path.join(str(results), 'trials.csv')) as file:
-        rows = [row for row in csv.DictReader(file) if row['run'] != 'diverges']
-    assert [(row['run'], int(row['seed'])) for row in rows] == [('conv16-ds2', seed) for seed in range(seeds)]
-    for seed, row in enumerate(rows):
-        log = log_of(results, seed)
-        assert log.startswith(serial(seed, nepoch))
-        last = serial(seed, nepoch).rstrip().split('\n')[-1].split()
-        assert [row[name] for name in ('train_error', 'valid_error', 'test_error')] == last[2:]
-    return rows
-
-
-def test_trials_and_what_is_told_of_them(folder, tmp_path, serial):
+def test_trials_and_what_is_told_of_them(folder, tmp_path):
     run = trials(*arguments(folder, tmp_path, 2, 'trials=3'))
     assert run.returncode == 0, run.stderr
-    rows = check_all(tmp_path, serial, 3, 2)
+    rows = check_all(tmp_path, folder, 3, 2)
     log = log_of(tmp_path, 1)
     (hyperparameters,) = re.findall(r'^# hyperparameters: (.*)$', log, re.M)
     hyperparameters = json.loads(hyperparameters)
     assert [hyperparameters[name] for name in ('seed', 'nepoch', 'mu', 'W1dim')] == [1, 2, 0.8, [5, 5]]
-    assert re.findall('^# settings: (.*)$', log, re.M) == [re.findall('^# settings: (.*)$', serial(1, 2), re.M)[0]]
+    settings, first = (re.findall('^# settings: .*$', text, re.M) for text in (log, serial(folder, 1, 2)))
+    assert settings == first[:1]
     assert re.search(r'^# versions: python \S+, theano \S+, numpy \S+, scipy \S+$', log, re.M)
     assert re.search(r'^# machine: .+, \d+ cores, \w+$', log, re.M)
     (wall,) = re.findall(r'^# threads: 1 wall time: ([\d.]+) s$', log, re.M)
@@ -136,92 +63,7 @@ def test_trials_and_what_is_told_of_them(folder, tmp_path, serial):
     assert 'is of other settings: nepoch = 2, not 3' in other.stderr
 
 
-def descendants(pid):
-    """{pid: command line} of the processes below one, where the system tells."""
-    found = {}
-    for path in glob.glob('/proc/[0-9]*/stat'):
-        try:
-            with open(path, errors='replace') as file, open(path[:-4] + 'cmdline', errors='replace') as words:
-                found[int(path.split('/')[2])] = int(file.read().rpartition(')')[2].split()[1]), words.read()
-        except OSError:
-            pass
-    below, new = {}, {pid}
-    while new:
-        new = {p for p, (parent, _) in found.items() if parent in new}
-        below.update({p: found[p][1] for p in new})
-    return below
-
-
-def wait_for_trials(run, number):
-    """Waits until so many trials are on their way; their process ids."""
-    until = time.time() + 300
-    while time.time() < until:
-        assert run.poll() is None, run.communicate()
-        pids = [pid for pid, words in descendants(run.pid).items() if 'trial.py' in words and 'seed=' in words]
-        if len(pids) >= number:
-            return pids
-        time.sleep(0.05)
-    run.kill()
-    raise AssertionError('no trial began', run.communicate())
-
-
-def parent_of(pid):
-    with open('/proc/%d/stat' % pid) as file:
-        return int(file.read().rpartition(')')[2].split()[1])
-
-
-@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs /proc to find the workers')
-def test_killed_workers_lose_no_trial(folder, tmp_path, serial):
-    kills, workers, nepoch = amount(2, 20), amount(2, 4), amount(30, 300)       # trials must outlast the kills
-    run = driver(*arguments(folder, tmp_path, nepoch, 'trials=%d' % (kills + 2), 'workers=%d' % workers))
-    rng = np.random.RandomState(0)
-    for _ in range(kills):
-        pids = wait_for_trials(run, 1)
-        time.sleep(rng.uniform(0, 1.5))
-        pid = pids[rng.randint(len(pids))]
-        try:
-            worker = parent_of(pid)                         # that runs the trial
-            if worker in descendants(run.pid):              # else the trial is about to end
-                os.kill(worker, signal.SIGKILL)
-        except (OSError, ProcessLookupError):
-            continue                                        # the trial had ended meanwhile
-        until = time.time() + 5
-        while os.path.exists('/proc/%d' % pid) and time.time() < until:
-            time.sleep(0.05)
-        assert not os.path.exists('/proc/%d' % pid)          # the trial has ended with it
-    out, err = run.communicate(timeout=600)
-    assert run.returncode == 0, err
-    check_all(tmp_path, serial, kills + 2, nepoch)
-
-
-@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs /proc to find the trials')
-def test_a_killed_driver_is_resumed(folder, tmp_path, serial):
-    kills, nepoch = amount(1, 10), 30
-    number = 2 * kills + 2
-    rng = np.random.RandomState(1)
-    finished = {}
-    for _ in range(kills):
-        run = driver(*arguments(folder, tmp_path, nepoch, 'trials=%d' % number))
-        wait_for_trials(run, 1)
-        time.sleep(rng.uniform(0, 5))
-        below = descendants(run.pid)
-        run.kill()
-        run.communicate()
-        until = time.time() + 20
-        while any(os.path.exists('/proc/%d' % pid) for pid in below) and time.time() < until:
-            time.sleep(0.1)
-        assert not [words for pid, words in below.items() if os.path.exists('/proc/%d' % pid)]
-        now = logs_of(tmp_path)
-        assert all(set(logs) <= set(now[path]) for path, logs in finished.items())      # never run again
-        finished = now
-    run = trials(*arguments(folder, tmp_path, nepoch, 'trials=%d' % number))
-    assert run.returncode == 0, run.stderr
-    now = logs_of(tmp_path)
-    assert all(set(logs) <= set(now[path]) for path, logs in finished.items())
-    check_all(tmp_path, serial, number, nepoch)
-
-
-def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, serial):
+def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path):
     code = '''if True:
         import runpy, sys
         sys.path.insert(0, %r)
@@ -248,7 +90,7 @@ def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path, ser
     assert rows['diverges', '0']['test_error'] == '' and 'in epoch 1' in rows['diverges', '0']['diverged']
     assert rows['conv16-ds2', '0']['test_error'] and not rows['conv16-ds2', '0']['diverged']
     assert re.search(r'^\| diverges, data=.* \| 1, 1 diverged \| +\| +\|', (tmp_path / 'RESULTS.md').read_text(), re.M)
-    check_all(tmp_path, serial, 1, 2)
+    check_all(tmp_path, folder, 1, 2)
 
 
 @pytest.mark.parametrize('argument, text', [
@@ -326,42 +168,3 @@ def test_each_trial_has_a_compile_folder_to_itself(tmp_path, monkeypatch):
         assert [os.path.basename(path) for path in (first, second)] == ['0', '1']
     with worker.compile_folder() as third:
         assert third == first
-
-
-def test_a_cluster_of_one_s_own_that_compiles(folder, tmp_path, serial):
-    from distributed import LocalCluster
-    small = 'NL=500 interval=1 batchsize=20 hidden=full H1=8'            # few modules, all of them compiled anew
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address='127.0.0.1:0') as cluster:
-        run = trials(*arguments(folder, tmp_path, 2, 'trials=1', 'scheduler=' + cluster.scheduler_address,
-                                small=small), flags='')
-    assert run.returncode == 0, run.stderr
-    check_all(tmp_path, functools.partial(serial, small=small, flags=''), 1, 2)
-
-
-def test_a_scheduler_that_is_not_there_is_one_line(folder, tmp_path):
-    run = trials(*arguments(folder, tmp_path, 2, 'trials=1', 'scheduler=tcp://127.0.0.1:1'))
-    assert run.returncode == 2 and 'Traceback' not in run.stderr
-    assert re.fullmatch(r'scheduler = tcp://127.0.0.1:1: .*\n', run.stderr)
-
-
-@pytest.mark.parametrize('number, status, word', [(signal.SIGINT, 130, 'Ctrl-C'), (signal.SIGTERM, 143, 'SIGTERM')])
-def test_two_drivers_with_one_folder_and_a_signal(folder, tmp_path, number, status, word):
-    """The signal is for the whole process group, as a terminal sends Ctrl-C: not a word from Dask's processes."""
-    first = driver(*arguments(folder, tmp_path, 100000, 'trials=2'), start_new_session=True)
-    wait_for_trials(first, 1)
-    second = trials(*arguments(folder, tmp_path, 100000, 'trials=2'))
-    (os.killpg if number == signal.SIGINT else os.kill)(first.pid, number)
-    out, err = first.communicate(timeout=60)
-    assert second.returncode == 1 and second.stderr == '%s: another run is using it\n' % (tmp_path / 'trials')
-    assert first.returncode == status and out == ''
-    assert err == '# 2 trials to run\nstopped by %s; the same command resumes\n' % word
-
-
-def test_ctrl_c_while_the_cluster_starts_is_one_line(tmp_path):
-    run = driver('script=' + __file__, 'trials=1', 'results=%s' % tmp_path, start_new_session=True)
-    until = time.time() + 60
-    while not any('spawn_main' in words for words in descendants(run.pid).values()) and time.time() < until:
-        time.sleep(0.05)
-    os.killpg(run.pid, signal.SIGINT)
-    out, err = run.communicate(timeout=120)
-    assert (run.returncode, out, err) == (130, '', 'stopped by Ctrl-C; the same command resumes\n')
