@@ -27,7 +27,7 @@ class FullLayer:
     Raises ValueError naming the argument, its value and what is allowed.
     """
 
-    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.05, rng=None, drop=0.):
+    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.02, rng=None, drop=0.):
         self.D, self.H = positive_int('D', D), positive_int('H', H)
         self.Xshape, self.Zshape = (self.D,), (self.H,)
         self.afunc = one_of('afunc', afunc, AFUNC)

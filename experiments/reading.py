@@ -30,6 +30,7 @@ FORMULAS = {
     'nesterov': lambda W, v, g, eta, mu: (mu * v - eta * g, W + mu * (mu * v - eta * g) - eta * g),
 }
 
+WSIGMA = 'Wsigma=0.05'   # of the hidden layers, where it is not told
 formula = 'textbook'     # how the velocity is made and used
 inputs = False           # hidden layers' initial weights N(0, 1 / (inputs of a unit)), not N(0, Wsigma^2)
 softmax = 0.005          # standard deviation of the softmax layer's initial weights
@@ -99,5 +100,6 @@ if __name__ == '__main__':
         globals().update(chosen)
     print('# reading: ' + (' '.join(settings.typed(name, value) for name, value in chosen.items())))
     original_train, training.train = training.train, train
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in own]
+    others = [argument for argument in sys.argv[1:] if argument not in own]
+    sys.argv[1:] = others if any(argument.startswith('Wsigma=') for argument in others) else others + [WSIGMA]
     runpy.run_path(os.path.join(paths.ROOT, 'mnist_convnet.py'), run_name='__main__')

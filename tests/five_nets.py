@@ -22,7 +22,7 @@ data = mnist.split([X[:3000], t[:3000], X[3000:], t[3000:]], 'drawn digits', 250
 
 
 def conv(Xdim, ds, afunc, rng, bias=False):
-    return ConvLayer(*Xdim, 5, 5, 16, (ds, ds), afunc, bias, rng=rng)
+    return ConvLayer(*Xdim, 5, 5, 16, (ds, ds), afunc, bias, 0.1, rng)
 
 
 def nets(rng):
@@ -32,16 +32,17 @@ def nets(rng):
     first = conv((28, 28, 1), 2, 'tanh', rng, bias=True)
     yield mlp_3layer.Net(first, conv((first.Zrow, first.Zcol, 16), 2, 'linear', rng), 10, rng)
     first = conv((28, 28, 1), 4, 'ReLu', rng)
-    yield mlp_3layer.Net(first, FullLayer(first.H, 50, 'ReLu', rng=rng), 10, rng)
-    yield mlp_2layer.Net(FullLayer(784, 50, 'sigmoid', rng=rng), 10, rng)
-    yield mlp_3layer.Net(FullLayer(784, 70, 'tanh', rng=rng), FullLayer(70, 30, 'ReLu', rng=rng), 10, rng)
+    yield mlp_3layer.Net(first, FullLayer(first.H, 50, 'ReLu', True, 0.1, rng), 10, rng)
+    yield mlp_2layer.Net(FullLayer(784, 50, 'sigmoid', True, 0.1, rng), 10, rng)
+    yield mlp_3layer.Net(FullLayer(784, 70, 'tanh', True, 0.1, rng),
+                         FullLayer(70, 30, 'ReLu', True, 0.1, rng), 10, rng)
 
 
 rng = random_stream(0, 'weights')
 for net in nets(rng):
     training.train(net, data, 0.05, 0.8, 100, 2, 1, random_stream(0, 'order'))
-first = ConvLayer(28, 28, 1, 5, 5, 16, (3, 3), 'ReLu', rng=rng, st=(2, 2), pad=2, drop=0.2)
-net = mlp_3layer.Net(first, FullLayer(first.H, 50, 'ReLu', rng=rng, drop=0.5), 10, rng)
+first = ConvLayer(28, 28, 1, 5, 5, 16, (3, 3), 'ReLu', True, 0.1, rng, (2, 2), 2, 0.2)
+net = mlp_3layer.Net(first, FullLayer(first.H, 50, 'ReLu', True, 0.1, rng, 0.5), 10, rng)
 training.train(net, data, 0.05, 0.8, 100, 2, 1, random_stream(0, 'order'), decay=0.001, maxnorm=1.5, average=0.9,
                schedule='cosine', distort=(1, 10., 0.1, 1.), seed=0)
 print('# compiled to %s' % theano.config.compiledir, file=sys.stderr)

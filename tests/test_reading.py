@@ -76,7 +76,7 @@ def test_read_as_the_collection_does_a_trial_prints_its_log(folder):
     settings = 'data=' + folder, 'NL=500', 'nepoch=1', 'hidden=full', 'H1=8'
     flags = dict(THEANO_FLAGS='linker=py,optimizer_excluding=fused')               # nothing to compile
     run, plain = (run_script(*settings, *own, script=script, **flags) for script, own in
-                  (('experiments/reading.py', ['mean=False']), ('mnist_convnet.py', [])))
+                  (('experiments/reading.py', ['mean=False', 'Wsigma=0.02']), ('mnist_convnet.py', [])))
     first, _, rest = run.stdout.partition('\n')
     assert first == '# reading: formula=textbook inputs=False softmax=0.005 mean=False scale=255 order=anew'
     assert rest == plain.stdout and plain.returncode == 0, run.stderr + plain.stderr
