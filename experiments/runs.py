@@ -40,10 +40,11 @@ BIAS = {name + '-bias': Run(dict(run.settings, withBias=True), None) for name, r
 OTHERS = {
     'full1000': Run({'hidden': 'full', 'afunc1': 'ReLu'}, None),
     'full1000-full400': Run({'hidden': 'full-full', 'afunc1': 'ReLu', 'afunc2': 'ReLu'}, None),
-    # Of the DeepLearning 0.1 tutorial, which reports 0.92 %. Its weights begin uniform, of a spread by layer: 0.12, 0.05,
-    # 0.04.
+    # Of the DeepLearning 0.1 tutorial, which reports 0.92 %. Its weights begin uniform, with a spread for each layer:
+    # 0.12, 0.05, 0.04.
     'lenet': Run({'hidden': 'conv-conv-full', 'W1nch': 20, 'W2nch': 50, 'H3': 500, 'afunc1': 'tanh', 'afunc2': 'tanh',
-                  'afunc3': 'tanh', 'withBias': True, 'Wsigma': 0.05, 'eta': 0.1, 'mu': 0, 'batchsize': 500, 'nepoch': 200}, None),
+                  'afunc3': 'tanh', 'withBias': True, 'Wsigma': 0.05, 'eta': 0.1, 'mu': 0, 'batchsize': 500,
+                  'nepoch': 200}, None),
     # Of Pylearn2's tutorial on convolutional nets, which reports 0.74 %. Its weights begin uniform in (-0.05, 0.05), of
     # the same spread; its decay is of half the squares' gradient.
     'pylearn2': Run({'hidden': 'conv-conv', 'W1nch': 64, 'W2nch': 64, 'ds1': (4, 4), 'st1': (2, 2), 'afunc1': 'ReLu',

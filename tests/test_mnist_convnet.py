@@ -186,11 +186,11 @@ def test_ctrl_c_in_ipython_is_one_line_and_leaves_the_net(ipython, folder):
 
 # ---- MNIST and drawn digits
 
-def test_one_epoch_on_real_mnist_comes_under_4_percent(real_mnist):
-    run = run_script('data=mnist', 'nepoch=1')
+def test_two_epochs_on_real_mnist_come_under_4_percent(real_mnist):
+    run = run_script('data=mnist', 'nepoch=2')
     assert run.returncode == 0, run.stderr
     lines = run.stdout.split('\n')
-    assert lines[0] == '# data: MNIST' and lines[2] == '# settings: data=mnist nepoch=1'
+    assert lines[0] == '# data: MNIST' and lines[2] == '# settings: data=mnist nepoch=2'
     assert lines[3:7] == ['### 2-layer convnet',
                           '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: 16 ds1: (2, 2) H: 2304',
                           '# H: 2304',
