@@ -48,8 +48,9 @@ def test_afunc_comes_after_pooling(afunc, mode, rng):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('shape, afunc', [(SHAPES[0], afunc) for afunc in naive.AFUNC] +
-                                         [(shape, 'linear') for shape in SHAPES[1:3]])
+@pytest.mark.parametrize('shape, afunc, mode', [(SHAPES[0], afunc, 'fused') for afunc in naive.AFUNC] +
+                         [(shape, 'linear', 'fused') for shape in SHAPES[1:3]] + [(SHAPES[0], 'tanh', 'stock')],
+                         indirect=['mode'])
 def test_gradients_agree_with_finite_differences(shape, afunc, mode, rng, float64):
     Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds = shape
     layer = ConvLayer(*shape, afunc, True, 0.5, rng)

@@ -29,7 +29,8 @@ def test_output_cost_and_error_equal_numpy(hidden, mode, rng):
     assert found[2] == (p.argmax(axis=1) != t).mean()
 
 
-@pytest.mark.parametrize('hidden', HIDDEN)
+@pytest.mark.parametrize('hidden, mode', [(hidden, 'fused') for hidden in HIDDEN] + [('conv-conv-full', 'stock')],
+                         indirect=['mode'])
 def test_gradients_of_the_training_cost_agree_with_finite_differences(hidden, mode, rng, float64):
     net = net_of(hidden, rng)
     X, t = rng.normal(size=(4, 2, 8, 9)), np.array([0, 1, 2, 1], 'int32')
