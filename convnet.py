@@ -19,7 +19,7 @@ class ConvLayer:
     Raises ValueError naming the argument, its value and the limit.
     """
 
-    def __init__(self, Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds, afunc, withBias=True, Wsigma=0.02, rng=None, st=None,
+    def __init__(self, Xrow, Xcol, Xnch, Wrow, Wcol, Wnch, ds, afunc, withBias=True, Wsigma=0.05, rng=None, st=None,
                  pad=0, drop=0.):
         self.Xrow, self.Xcol = positive_int('Xrow', Xrow), positive_int('Xcol', Xcol)
         self.Wrow, self.Wcol = positive_int('Wrow', Wrow), positive_int('Wcol', Wcol)

@@ -37,7 +37,7 @@ H1 = 1000                # units of a fully connected first layer
 W2dim, W2nch, ds2, st2, pad2, afunc2, H2 = (5, 5), 16, (2, 2), None, 0, 'linear', 400         # of the second layer
 afunc3, H3 = 'linear', 400                                      # of the third layer, which is fully connected
 withBias = False         # biases in conv layers: the article's runs had none; they change little, either way
-Wsigma = 0.02            # standard deviation of the hidden layers' initial weights; 'He': from their number of inputs
+Wsigma = 0.05            # standard deviation of the hidden layers' initial weights; 'He': from their number of inputs
 
 # training
 eta = 0.05               # learning rate: ten times less than the article says, but what its logs show

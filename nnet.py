@@ -17,6 +17,7 @@ AFUNC = {
     'tanh': T.tanh,
     'softmax': T.nnet.softmax,            # over the units: of fully connected layers only
 }
+SOFTMAX_SIGMA = 0.02                      # standard deviation of the softmax layer's initial weights
 
 
 class FullLayer:
@@ -27,7 +28,7 @@ class FullLayer:
     Raises ValueError naming the argument, its value and what is allowed.
     """
 
-    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.02, rng=None, drop=0.):
+    def __init__(self, D, H, afunc, withBias=True, Wsigma=0.05, rng=None, drop=0.):
         self.D, self.H = positive_int('D', D), positive_int('H', H)
         self.Xshape, self.Zshape = (self.D,), (self.H,)
         self.afunc = one_of('afunc', afunc, AFUNC)
@@ -106,8 +107,8 @@ def fits(layer, previous):
 
 
 def softmax_layer(D, K, rng):
-    """The output layer of every net here: K class probabilities, initial weights N(0, 0.005^2)."""
-    return FullLayer(D, positive_int('K', K), 'softmax', Wsigma=0.005, rng=rng)
+    """The output layer of every net here: K class probabilities, initial weights N(0, SOFTMAX_SIGMA^2)."""
+    return FullLayer(D, positive_int('K', K), 'softmax', Wsigma=SOFTMAX_SIGMA, rng=rng)
 
 
 def cross_entropy(p, t):

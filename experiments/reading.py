@@ -14,6 +14,7 @@ from theano_setup import theano
 import numpy as np
 import theano.tensor as T
 
+import nnet
 import training
 from run import script, settings
 
@@ -30,7 +31,6 @@ FORMULAS = {
     'nesterov': lambda W, v, g, eta, mu: (mu * v - eta * g, W + mu * (mu * v - eta * g) - eta * g),
 }
 
-WSIGMA = 'Wsigma=0.05'   # of the hidden layers, where it is not told
 formula = 'textbook'     # how the velocity is made and used
 inputs = False           # hidden layers' initial weights N(0, 1 / (inputs of a unit)), not N(0, Wsigma^2)
 softmax = 0.005          # standard deviation of the softmax layer's initial weights
@@ -70,7 +70,7 @@ def set_spreads(net, inputs, softmax):
         fan_in = np.prod(W.shape[1:]) if W.ndim == 4 else W.shape[0]
         layer.W.set_value(W * W.dtype.type(fan_in ** -0.5 / W.std(dtype='float64')))
     W = last.W.get_value()
-    last.W.set_value(W * W.dtype.type(softmax / 0.005))
+    last.W.set_value(W * W.dtype.type(softmax / nnet.SOFTMAX_SIGMA))
 
 
 def with_pixels(data, mean, scale):
@@ -100,6 +100,5 @@ if __name__ == '__main__':
         globals().update(chosen)
     print('# reading: ' + (' '.join(settings.typed(name, value) for name, value in chosen.items())))
     original_train, training.train = training.train, train
-    others = [argument for argument in sys.argv[1:] if argument not in own]
-    sys.argv[1:] = others if any(argument.startswith('Wsigma=') for argument in others) else others + [WSIGMA]
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in own]
     runpy.run_path(os.path.join(paths.ROOT, 'mnist_convnet.py'), run_name='__main__')

@@ -23,17 +23,17 @@ from distances import differences, distances, figures_of, share_ahead
 from machine import cores
 from runs import ARTICLE, PRINTED
 
-CHOSEN, OLD = 'mean=False,Wsigma=0.02', 'formula=average,eta=0.5,Wsigma=0.1'
+CHOSEN, OLD = 'mean=False,softmax=0.02', 'formula=average,eta=0.5,Wsigma=0.1'
 READINGS = [
     CHOSEN, OLD, 'formula=textbook',
     # one thing at a time, from formula=textbook on: see reading.py
-    'formula=average,eta=0.5', 'formula=before', 'formula=nesterov',
+    'formula=before', 'formula=nesterov',
     'eta=0.5', 'eta=0.25', 'eta=0.1', 'eta=0.025',
     'Wsigma=0.02', 'Wsigma=0.1', 'inputs=True',
     'softmax=0.01', 'softmax=0.02', 'softmax=0.05',
     'mean=False', 'scale=1', 'order=once',
     # pairs of the best
-    'softmax=0.01,Wsigma=0.02', 'mean=False,softmax=0.01', 'mean=False,softmax=0.02',
+    'softmax=0.01,Wsigma=0.02', 'mean=False,softmax=0.01', 'mean=False,Wsigma=0.02',
     'mean=False,Wsigma=0.02,softmax=0.02',
 ]
 SMALL = [name for name, run in ARTICLE.items() if run.settings.get('W1nch') != 64]

@@ -59,7 +59,7 @@ RULES = {
 
 FIRST_RUN = {
     'data': 'auto', 'NL': 50000, 'NV': None,
-    'hidden': 'conv', 'withBias': False, 'Wsigma': 0.02,
+    'hidden': 'conv', 'withBias': False, 'Wsigma': 0.05,
     'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'st1': None, 'pad1': 0, 'afunc1': 'linear', 'H1': 1000, 'drop1': 0.,
     'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'st2': None, 'pad2': 0, 'afunc2': 'linear', 'H2': 400, 'drop2': 0.,
     'afunc3': 'linear', 'H3': 400, 'drop3': 0.,

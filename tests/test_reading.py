@@ -7,6 +7,7 @@ import theano.tensor as T
 
 import mlp_2layer
 import mnist
+import nnet
 import reading
 from conftest import run_script
 from convnet import ConvLayer
@@ -56,7 +57,7 @@ def test_initial_weights_get_the_spreads_asked_for(rng):
         return mlp_2layer.Net(ConvLayer(28, 28, 1, 5, 5, 64, (4, 4), 'linear', rng=rng), 10, rng)
 
     given, changed = net(0), net(0)
-    reading.set_spreads(changed, True, 0.02)
+    reading.set_spreads(changed, True, 4 * nnet.SOFTMAX_SIGMA)
     (W, _, V, _), (W0, _, V0, _) = ([variable.get_value() for variable in of.params] for of in (changed, given))
     assert W.std() == pytest.approx(1 / 5, rel=1e-5)                    # a unit has 25 inputs
     np.testing.assert_allclose(W / W0, (W / W0)[0, 0, 0, 0], rtol=1e-5)
@@ -76,9 +77,9 @@ def test_read_as_the_collection_does_a_trial_prints_its_log(folder):
     settings = 'data=' + folder, 'NL=500', 'nepoch=1', 'hidden=full', 'H1=8'
     flags = dict(THEANO_FLAGS='linker=py,optimizer_excluding=fused')               # nothing to compile
     run, plain = (run_script(*settings, *own, script=script, **flags) for script, own in
-                  (('experiments/reading.py', ['mean=False', 'Wsigma=0.02']), ('mnist_convnet.py', [])))
+                  (('experiments/reading.py', ['mean=False', 'softmax=0.02']), ('mnist_convnet.py', [])))
     first, _, rest = run.stdout.partition('\n')
-    assert first == '# reading: formula=textbook inputs=False softmax=0.005 mean=False scale=255 order=anew'
+    assert first == '# reading: formula=textbook inputs=False softmax=0.02 mean=False scale=255 order=anew'
     assert rest == plain.stdout and plain.returncode == 0, run.stderr + plain.stderr
     other = run_script(*settings, 'formula=before', 'order=once', script='experiments/reading.py', **flags)
     assert other.returncode == 0 and other.stdout.count('\n') == run.stdout.count('\n'), other.stderr
