@@ -30,7 +30,7 @@ READINGS = [
     'formula=before', 'formula=nesterov',
     'eta=0.5', 'eta=0.25', 'eta=0.1', 'eta=0.025',
     'Wsigma=0.02', 'Wsigma=0.1', 'inputs=True',
-    'softmax=0.01', 'softmax=0.02', 'softmax=0.05',
+    'softmax=0.01', 'softmax=0.02',
     'mean=False', 'scale=1', 'order=once',
     # pairs of the best
     'softmax=0.01,Wsigma=0.02', 'mean=False,softmax=0.01', 'mean=False,Wsigma=0.02',
