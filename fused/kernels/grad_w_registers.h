@@ -27,6 +27,20 @@ ALWAYS_INLINE len sum_at(const Sizes s, len f, len c, len i, len j)
     return ((c * WROW + i) * WCOL + j) * VL + f;
 }
 
+/* A lane's word in a lane of its own. Step by step: compilers widen to twice the width at a time, or value by value. */
+ALWAYS_INLINE ivec widened(const word *w)
+{
+    typedef uint16_t words2 __attribute__((vector_size(VL * 2)));
+    typedef uint32_t words4 __attribute__((vector_size(VL * 4)));
+    wordvec words;
+    memcpy(&words, w, sizeof words);
+#if AREA <= 16
+    return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(words, words2), words4), ivec);
+#else
+    return __builtin_convertvector(__builtin_convertvector(words, words4), ivec);
+#endif
+}
+
 /* y is 0 where a filter's window was not won, and adds nothing. scratch is room for gz of an image,
  * (Zrow, Zcol, VL). */
 static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *right, const real *gz,
@@ -40,17 +54,18 @@ static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *
     for (len b = b0; b < b1; b++) {
         const word *w = winners + b * P * s.Wnch + f;
         transpose(scratch, VL, gz + (b * s.Wnch + f) * P, P, VL, P);
-        for (len p = 0; p < P; p++, w += s.Wnch) {
-            const real *x = xs + b * image_reals(s) + p / s.Zcol * DS0 * s.Pcol + p % s.Zcol * DS1;
-            const vec g = ((const vec *)scratch)[p];
-            wordvec words;
-            memcpy(&words, w, sizeof words);
-            const ivec won = __builtin_convertvector(words, ivec);
-            for (int k = 0; k < AREA; k++) {
-                const vec y = (won & (1 << k)) != 0 ? g : (vec){0};
-                const real *xk = x + k / DS1 * s.Pcol + k % DS1;
-                UNROLL for (int n = 0; n < TAPS; n++)
-                    sum[n] += y * xk[(n / (WROW * WCOL) * s.Prow + n / WCOL % WROW) * s.Pcol + n % WCOL];
+        const vec *g = (const vec *)scratch;
+        for (len r = 0; r < s.Zrow; r++) {
+            const real *x = xs + b * image_reals(s) + r * DS0 * s.Pcol;
+            for (len c = 0; c < s.Zcol; c++, x += DS1, w += s.Wnch, g++) {
+                const ivec won = widened(w);
+                UNROLL for (int k = 0; k < AREA; k++) {
+                    const vec y = (won & (1 << k)) != 0 ? *g : (vec){0};
+                    const real *xk = x + k / DS1 * s.Pcol + k % DS1;
+                    __asm__("" : "+r"(xk));         /* or else pixels wait in registers for the next k, and sums do not */
+                    UNROLL for (int n = 0; n < TAPS; n++)
+                        sum[n] += y * xk[(n / (WROW * WCOL) * s.Prow + n / WCOL % WROW) * s.Pcol + n % WCOL];
+                }
             }
         }
     }
