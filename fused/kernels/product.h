@@ -8,7 +8,8 @@
 enum {
     WIDE = 2,                           /* vectors side by side in a tile */
     TALL = REGS == 32 ? 12 : 6,         /* rows of a tile: its vectors fill 24 of 32 registers, or 12 of 16 */
-    SHORT = TALL / 3
+    SHORT = TALL / 3,
+    PACKED = 128                        /* rows of B that a thread packs at a time */
 };
 
 typedef struct {
@@ -72,20 +73,26 @@ ALWAYS_INLINE void rows_of_panel(const Product *p, const int wide, len m, len en
         tile(p, 1, wide, m, n, count, P, step);
 }
 
-/* Columns n to n + count of B, padded with zeros to `width`: P (K, width). */
-static void pack(const Product *p, real *P, len width, len n, len count)
+/* Columns n to n + count of the rows k to end of B: P (K, width). What it has beyond them is not used. */
+static void pack(const Product *p, real *P, len width, len n, len count, len k, len end)
 {
     const real *B = p->B + n * p->bn;
-    if (count < width)
-        memset(P, 0, p->K * width * sizeof(real));
+    if (p->bn == 1 && p->bk > 0) {
+        const len last = (p->K - 1) * p->bk + p->N - n - width;         /* where whole vectors can be read to the end of B */
+        for (; k < end && k * p->bk <= last; k++)
+            for (len j = 0; j < width; j += VL)
+                *(loose *)(P + k * width + j) = *(const loose *)(B + k * p->bk + j);
+    }
+    if (k < end && count < width)
+        memset(P + k * width, 0, (end - k) * width * sizeof(real));
     if (p->bn <= p->bk)
-        for (len k = 0; k < p->K; k++)
+        for (; k < end; k++)
             for (len j = 0; j < count; j++)
                 P[k * width + j] = B[k * p->bk + j * p->bn];
     else
         for (len j = 0; j < count; j++)
-            for (len k = 0; k < p->K; k++)
-                P[k * width + j] = B[k * p->bk + j * p->bn];
+            for (len i = k; i < end; i++)
+                P[i * width + j] = B[i * p->bk + j * p->bn];
 }
 
 static int product(Scratch *scratch, const Product *p)
@@ -93,7 +100,7 @@ static int product(Scratch *scratch, const Product *p)
     if (p->M == 0 || p->N == 0)
         return DONE;
     const len width = (p->N > VL ? WIDE : 1) * VL;
-    const len panels = CEIL_DIV(p->N, width), blocks = CEIL_DIV(p->M, TALL);
+    const len panels = CEIL_DIV(p->N, width), blocks = CEIL_DIV(p->M, TALL), chunks = CEIL_DIV(p->K, PACKED);
     /* Whole panels of rows that lie in memory as they are needed are not packed. */
     const int direct = p->bn == 1 && p->N % VL == 0;
     real *packed = direct ? NULL : get_scratch(scratch, panels * p->K * width);
@@ -103,8 +110,11 @@ static int product(Scratch *scratch, const Product *p)
     {
         if (!direct) {
             #pragma omp for schedule(static)
-            for (len i = 0; i < panels; i++)
-                pack(p, packed + i * p->K * width, width, i * width, MIN(width, p->N - i * width));
+            for (len task = 0; task < panels * chunks; task++) {
+                const len i = task / chunks, k = task % chunks * PACKED;
+                pack(p, packed + i * p->K * width, width, i * width, MIN(width, p->N - i * width), k,
+                     MIN(k + PACKED, p->K));
+            }
         }
         #pragma omp for schedule(static)
         for (len task = 0; task < panels * blocks; task++) {
