@@ -1,6 +1,6 @@
 # make         sets up .venv and trains the default net        make ARGS="W1nch=64 nepoch=10"
 # make setup   sets up .venv alone                             make test    sets up and runs the tests
-# make extras  adds IPython, tqdm, matplotlib, Dask            make doctor  prints what Theano runs on
+# make extras  adds IPython, matplotlib, Dask                  make doctor  prints what Theano runs on
 # make torture runs the tests of kills, damage and bad surroundings in full; make fuzz fuzzes the reader of data files
 # make test-pythons does all that on each Python from 3.8 to 3.14 that is here, and compares their logs
 # make tables  puts tables, logs and a picture into the READMEs, from what is in experiments/results

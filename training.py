@@ -73,10 +73,12 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             say(epoch, cost, error, validation)
             return log[-1]
 
-        for line in earlier or net.log_header() + [
-                '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)] + [
-                '# %s: %s in epoch 1, %s in epoch %d' % (name, value(1), value(nepoch), nepoch)
-                for name, value in functions_of_epoch]:
+        lines = earlier or net.log_header() + [
+            '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)]
+        header = [line for line in lines if line.startswith('#') and not line.startswith(('# eta: ', '# mu: '))]
+        told = ['# %s: %s in epoch 1, %s in epoch %d' % (name, value(1), value(nepoch), nepoch)
+                for name, value in functions_of_epoch]
+        for line in header + told + [line for line in lines if not line.startswith('#')]:
             say(line)
         try:
             for epoch in range(state.epoch, nepoch + 1):

@@ -4,7 +4,7 @@
     python experiments/readings.py trials=3         trains what is missing first, from seeds 0, 1, 2
     python experiments/readings.py png=FILE         draws the article's points over the seeds' curves of two readings
 
-A trial is experiments/reading.py in a process of its own, on the workers of trials.py. Its log is added to
+A trial is experiments/reading.py in a process of its own, on the workers of cluster.py. Its log is added to
 results/readings/READING.log.gz, and it is never run again. A reading is named by its settings, joined by commas.
 """
 import gzip

@@ -129,7 +129,7 @@ def load_net(path):
             if value.shape != W.get_value(borrow=True).shape:
                 raise ValueError('W%d of shape %s' % (n, value.shape))
             W.set_value(value.astype(theano.config.floatX))
-        mean = arrays['mean'] if about['format'] < 4 else np.zeros(about['Xshape'])
+        mean = arrays['mean'] if about['format'] < 4 else np.zeros(about['Xshape'], 'float32')
         return SavedNet(net, mean, about['K'], about['source'], about['settings'])
     except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
         raise FileError('%s: no net can be made of it: %s' % (path, error))

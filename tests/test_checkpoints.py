@@ -164,7 +164,9 @@ def test_another_function_of_the_epoch_is_refused_where_it_has_been_asked(tmp_pa
         train(path, eta_of=lambda epoch: 0.1 / epoch**2)
     assert str(error.value) == ('%s: is of another training: eta(2) = 0.05, not 0.025 (eta may be named in change=)'
                                 % path)
-    assert train(path, nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))[-3].startswith('3 ')
+    log = train(path, nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
+    assert log == train(tmp_path / 'b.npz', nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
+    assert log[3] == '# eta: 0.1 in epoch 1, 0.05 in epoch 3'
     assert train(path, eta_of=lambda epoch: 0.01, change=('eta',))[-3].startswith('4 ')
 
 
