@@ -60,14 +60,17 @@ def verdict(article, values):
 
 
 def duration(seconds):
+    if seconds is None:
+        return '–'
     minutes, seconds = divmod(int(round(seconds)), 60)
     hours = '%d h %02d' % divmod(minutes, 60) if minutes >= 60 else '%d' % minutes
     return '%s min %02d s' % (hours, seconds)
 
 
 def wall(logs):
-    """Median wall time, in seconds."""
-    return float(np.median([log.wall_seconds for log in logs]))
+    """Median wall time, in seconds, of the logs that tell it; None if none does."""
+    times = [log.wall_seconds for log in logs if log.wall_seconds]
+    return float(np.median(times)) if times else None
 
 
 def rows(trials):
@@ -120,7 +123,7 @@ def results_md(trials):
     diverged = ['- %s, seed %d: %s' % (name, log.seed, log.diverged) for name, of_run in trials.items()
                 for log in of_run if log.diverged]
     timed = [name for name, of_run in trials.items() if name in ARTICLE and ARTICLE[name].article.wall
-             and not any(log.changed for log in of_run)]
+             and wall(of_run) and not any(log.changed for log in of_run)]
     alone = 'one trial of each of the article\'s %d timed runs takes %s, and took\nthe article %s' % (
         len(timed), duration(sum(wall(trials[name]) for name in timed)),
         duration(sum(ARTICLE[name].article.wall for name in timed)))
@@ -132,7 +135,7 @@ def results_md(trials):
         'meanwhile. Nothing was chosen by the test error.', '',
         markdown(rows(trials)), '',
         '%d trials, %s of trials\' time altogether%s.' % (
-            len(logs), duration(sum(log.wall_seconds for log in logs)), '; ' + alone if timed else ''), '',
+            len(logs), duration(sum(log.wall_seconds or 0 for log in logs)), '; ' + alone if timed else ''), '',
         'Machine: %s. %s.' % tuple('; '.join(sorted({str(value) for value in values})) for values in (
             [log.machine for log in logs], [log.versions for log in logs])), '',
         '## Every seed', '',

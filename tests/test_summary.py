@@ -1,4 +1,6 @@
 """The statistics of the tables, by hand and against SciPy."""
+import re
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -49,3 +51,14 @@ def test_with_the_ladder_alone_there_is_no_row(tmp_path, capsys):
     save(tmp_path / 'logs' / 'ladder-drop', 'seed-0.log.gz', printed(0.7, run='ladder-drop'))
     summary.write(str(tmp_path))
     assert capsys.readouterr().out.startswith('run ') and (tmp_path / 'trials.csv').read_text().count('\n') == 1
+
+
+@pytest.mark.parametrize('told, time', [(0, '–'), (1, '0 min 40 s')])
+def test_the_time_is_that_of_the_logs_that_tell_it(tmp_path, capsys, told, time):
+    for seed in range(2):
+        text = printed(1.8, seed, run='conv16-ds2')
+        save(tmp_path / 'logs' / 'conv16-ds2', 'seed-%d.log.gz' % seed,
+             text if seed < told else text.replace('# threads: 1 wall time: 39.7 s\n', ''))
+    summary.write(str(tmp_path))
+    assert re.search('  %s +30 min 24 s$' % time, capsys.readouterr().out, re.M)
+    assert '2 trials, %s of trials' % ('0 min 40 s' if told else '0 min 00 s') in (tmp_path / 'RESULTS.md').read_text()
