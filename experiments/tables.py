@@ -98,7 +98,7 @@ def pairs(suffix, ja):
 
 
 def ranking(_, ja):
-    """The readings of the article, by its runs of 16 filters; by all eight, and their test lines, where they are there."""
+    """The readings of the article by its runs of 16 filters; those that have all eight by these, and test lines."""
     trials = readings.read_trials(os.path.join(RESULTS, 'readings'), readings.READINGS)
     ranked, table = readings.ranking(trials, readings.SMALL)
     whole = [reading for reading in ranked if set(trials[reading]) == set(ARTICLE)]
