@@ -19,8 +19,6 @@ except ImportError:                              # not on Windows: there, two ru
     fcntl = None
 
 FORMAT = 4
-EARLIER = {1: 'whose momentum had another formula', 2: 'whose momentum had another formula',
-           3: 'which subtracted the mean image'}
 MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
 
 
@@ -88,7 +86,8 @@ class Checkpoint:
         about, arrays = archive.read(self.path, ('checkpoint',), FORMAT)
         if about['format'] < FORMAT:
             raise FileError('%s: was written by an earlier version, %s: remove it to start anew' % (
-                self.path, EARLIER[about['format']]))
+                self.path, 'which subtracted the mean image' if about['format'] == 3 else
+                'whose momentum had another formula'))
         there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
         may_change = MAY_CHANGE if there.get('schedule', 'constant') == 'constant' else ('interval', 'data')
         differ = [name for name, value in there.items() if name not in may_change and value != self.settings.get(name)]
@@ -112,8 +111,8 @@ class Checkpoint:
     def restore(self, net, state, nepoch, interval, eta=None):
         """Takes a state to where the file has it; returns the log so far, as it would be with this nepoch and interval.
 
-        Raises FileError where it is of another net, or of another eta, a number or a function of the epoch, or the net
-        is one that a file could not give back.
+        Raises FileError where it is of another net, or of one that a file could not give back, or where eta is a
+        function of the epoch that gives others for those that are done.
         """
         self.net = saved_nets.describe(net)
         if self.loaded is None:
