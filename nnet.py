@@ -52,11 +52,17 @@ class FullLayer:
                                              ', no bias', ', drop %g' % self.drop if self.drop else '')
 
 
+class LayerError(ValueError):
+    """A layer gives what no net can use: one line that names the layer."""
+    status = 2
+
+
 class Net:
     """Layers, each fed by the one before; the last one gives class probabilities.
 
     X: (N, ...) examples; t: (N,) labels, 0 to K - 1; output: (N, K). What is learnt is training_cost, by changing
-    params; what is told of a net, by the log too, is cost and error. Raises ValueError where layers do not fit.
+    params; what is told of a net, by the log too, is cost and error. Raises ValueError where layers do not fit,
+    LayerError where the output of one is not a symbolic tensor (N, ...) of the dtype of X.
     """
 
     def __init__(self, *layers):
@@ -71,12 +77,17 @@ class Net:
         self.params = [W for layer in layers for W in layer.params]
 
     def output(self, X, training=False):
-        Z = X
-        for layer in self.layers:
+        X = Z = T.as_tensor_variable(X)
+        for n, layer in enumerate(self.layers, 1):
             if 'training' in inspect.signature(layer.output).parameters:
                 Z = layer.output(Z, training)
             else:                                # a layer that does the same in training and in use
                 Z = layer.output(Z)
+            if not isinstance(Z, theano.Variable) or Z.ndim < 2:
+                raise LayerError('layer %d = %r: output gives %.100r: must be a symbolic tensor (N, ...)' % (
+                    n, layer, Z))
+            if Z.dtype != X.dtype == theano.config.floatX:
+                raise LayerError('layer %d = %r: output is of dtype %s: must be %s' % (n, layer, Z.dtype, X.dtype))
         return Z
 
     def cost(self, X, t):
@@ -141,7 +152,7 @@ def limit_norms(updates, params, maxnorm):
     """Updates after which no filter, and no unit's weights, have a norm above maxnorm (Srebro and Shraibman 2005)."""
     limited = dict(updates)
     for W in params:
-        if W.ndim > 1:
+        if W.ndim > 1 and W in updates:
             axes = (1, 2, 3) if W.ndim == 4 else 0                    # what one filter, or one unit, sums over
             norm = T.sqrt((updates[W]**2).sum(axis=axes, keepdims=True))
             limited[W] = updates[W] * T.minimum(1, maxnorm / T.maximum(norm, 1e-30))
@@ -156,7 +167,8 @@ def running_means(updates, params, average):
     n = theano.shared(np.zeros((), theano.config.floatX), 'n')
     a = T.minimum(average, (1 + n) / (10 + n))
     means = [theano.shared(W.get_value(), 'm_%s' % W.name) for W in params]
-    return means, {**updates, n: n + 1, **{m: a * m + (1 - a) * updates[W] for m, W in zip(means, params)}}
+    return means, {**updates, n: n + 1,
+                   **{m: a * m + (1 - a) * updates.get(W, W) for m, W in zip(means, params)}}
 
 
 def random_stream(seed, purpose, epoch=0):
@@ -227,6 +239,12 @@ def one_of(name, value, allowed):
 
 def a_layer(name, value):
     """value, if it has what a layer has; else ValueError."""
-    if not all(hasattr(value, attribute) for attribute in ('params', 'output', 'H')):
-        raise ValueError('%s = %.200r: must be a layer, such as a ConvLayer or a FullLayer' % (name, value))
+    missing = [attribute for attribute in ('params', 'output', 'H') if not hasattr(value, attribute)]
+    if missing:                                  # of which its repr may make use
+        told = repr(value) if len(missing) == 3 else 'a %s without %s' % (type(value).__name__, missing[0])
+        raise ValueError('%s = %.200s: must be a layer, such as a ConvLayer or a FullLayer' % (name, told))
+    if not isinstance(value.params, (list, tuple)) or not all(
+            isinstance(W, theano.compile.SharedVariable) for W in value.params):
+        raise ValueError('%s = %.200r: params = %.200r: must be a list of shared variables' % (
+            name, value, value.params))
     return value

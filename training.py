@@ -10,7 +10,8 @@ import theano.tensor as T
 
 from fused.distort import Distort
 from nnet import limit_norms, momentum, noise_key, noise_of, running_means
-from run.arguments import ArgumentError, check, check_options, learning_rate, misfit, share_at
+from run.arguments import (
+    ArgumentError, check, check_cost, check_options, check_regularisation, check_updates, misfit, rates_of)
 from run.checkpoints import State, is_due
 from run.progress import Progress, said_if_slow
 from run.signals import Stopped, signals_received
@@ -41,23 +42,26 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     Raises ArgumentError, NotFinite within the minibatch whose cost is not finite,
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
-    functions_of_epoch = [(name, value) for name, value in (('eta', eta), ('mu', mu)) if callable(value)]
-    mu = rising(*mu) if isinstance(mu, tuple) else mu
-    check(net, data, eta, mu, batchsize, nepoch, interval, rng)
-    check_options(decay, maxnorm, average, schedule, SCHEDULES, warmup, distort)
+    check(net, data, batchsize, nepoch, interval, rng)
+    check_options(log, checkpoint, optimiser, after_epoch)
+    check_regularisation(optimiser, decay, maxnorm, average, schedule, SCHEDULES, warmup, distort, seed)
+    rates = rates_of(eta, mu, nepoch)
     log = [] if log is None else log
     NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
     cost = net.training_cost(X, t)
-    momentum_now = theano.shared(np.zeros((), theano.config.floatX), 'mu') if callable(mu) else mu
+    check_cost(net, cost)
+    mu_constant = not callable(mu) and not isinstance(mu, tuple)
+    momentum_now = mu if mu_constant else theano.shared(np.zeros((), theano.config.floatX), 'mu')
     updates = (optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=decay))(cost, net.params)
+    check_updates(updates)
     if maxnorm:
         updates = limit_norms(updates, net.params, maxnorm)
     means = []
     if average:
         means, updates = running_means(updates, net.params, average)
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means)
-    earlier = checkpoint.restore(net, state, nepoch, interval, eta) if checkpoint else []
+    earlier = checkpoint.restore(net, state, nepoch, interval, rates) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 
     with signals_received() as signals, Threads() as threads, Progress(nepoch * nbatch) as progress:
@@ -68,7 +72,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
 
         def say_errors(epoch):
             cost, error = mean_over(functions.evaluate, data.XL, data.tL, signals)
-            check_finite(cost, 'after epoch %d' % epoch)
+            check_finite(cost, 'after epoch %d' % epoch if epoch else 'before the first step',
+                         eta='eta or ' * (epoch > 0))
             validation = np.nan if data.XV is None else mean_over(functions.evaluate, data.XV, data.tV, signals)[1]
             say(epoch, cost, error, validation)
             return log[-1]
@@ -76,17 +81,17 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         lines = earlier or net.log_header() + [
             '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)]
         header = [line for line in lines if line.startswith('#') and not line.startswith(('# eta: ', '# mu: '))]
-        told = ['# %s: %s in epoch 1, %s in epoch %d' % (name, value(1), value(nepoch), nepoch)
-                for name, value in functions_of_epoch]
+        told = [state.told(name, rates[name], nepoch) for name, value in (('eta', eta), ('mu', mu))
+                if not optimiser and (callable(value) or state.since[name] > 1)]
         for line in header + told + [line for line in lines if not line.startswith('#')]:
             say(line)
         try:
             for epoch in range(state.epoch, nepoch + 1):
                 if epoch > 0:
-                    eta_now, noise = learning_rate(eta, epoch), noise_of(seed, epoch)
-                    state.rates[epoch - 1:] = [eta_now]
-                    if callable(mu):
-                        momentum_now.set_value(np.asarray(share_at('mu(%d)' % epoch, mu(epoch)), momentum_now.dtype))
+                    eta_now, mu_now, noise = rates['eta'](epoch), rates['mu'](epoch), noise_of(seed, epoch)
+                    state.rates['eta'][epoch - 1:], state.rates['mu'][epoch - 1:] = [eta_now], [mu_now]
+                    if not mu_constant:
+                        momentum_now.set_value(np.asarray(mu_now, momentum_now.dtype))
                     for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:
                         done = epoch - 1 + state.minibatch / nbatch
                         share = share_of_eta(schedule, warmup, done, nepoch)
@@ -139,14 +144,9 @@ def share_of_eta(schedule, warmup, done, nepoch):
     return SCHEDULES[schedule](done / nepoch) * (min(1, done / warmup) if warmup else 1)
 
 
-def rising(first, last, epochs):
-    """A function of the epoch that goes from the first value, in epoch 1, to the last one after so many epochs."""
-    return lambda epoch: first + (last - first) * min(1, (epoch - 1) / epochs)
-
-
-def check_finite(value, where, name='cost'):
+def check_finite(value, where, name='cost', eta='eta or '):
     if not np.isfinite(value):
-        raise NotFinite('the %s is %s %s: lower eta or the initial spread Wsigma' % (name, value, where))
+        raise NotFinite('the %s is %s %s: lower %sthe initial spread Wsigma' % (name, value, where, eta))
 
 
 def mean_over(evaluate, images, labels, signals):

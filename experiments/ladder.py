@@ -15,7 +15,7 @@ import numpy as np
 from run import script, settings
 import drawing
 from groups import groups_of
-from runs import RUNGS
+from runs import NOT_KEPT, RUNGS
 from summary import statistics
 
 DEFAULTS = {'results': RESULTS, 'png': ''}
@@ -31,11 +31,12 @@ def errors(results):
 
 
 def steps(found):
-    """[(rung, its errors, differences from the rung before it on the seeds that both have)]."""
-    rungs, result = list(found), []
-    for rung, before in zip(rungs, [None] + rungs):
+    """[(rung, its errors, differences from the kept rung before it on the seeds that both have)]."""
+    before, result = None, []
+    for rung in found:
         seeds = sorted(set(found[rung]) & set(found.get(before, ())))
         result.append((rung, list(found[rung].values()), [found[rung][seed] - found[before][seed] for seed in seeds]))
+        before = before if rung in NOT_KEPT else rung
     return result
 
 

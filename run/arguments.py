@@ -10,22 +10,39 @@ class ArgumentError(ValueError):
     status = 2
 
 
-def learning_rate(eta, epoch):
-    """eta, or what the function eta gives for this epoch."""
-    value = eta(epoch) if callable(eta) else eta
+def rates_of(eta, mu, nepoch):
+    """{'eta', 'mu': a function of the epoch that gives a float}; ArgumentError where one of its values cannot be."""
+    if isinstance(mu, tuple):
+        if len(mu) != 3 or not is_number(mu[2]) or not mu[2]:
+            raise ArgumentError('mu = %.200r: must be (first, last, epochs)' % (mu,))
+        for value in mu[:2]:
+            check_share('mu', value)
+        mu = rising(*mu)
+    for name, value, check_one in ('eta', eta, check_eta), ('mu', mu, check_share):
+        if not callable(value):
+            check_one(name, value)
+        for epoch in range(1, max(1, nepoch) + 1) if callable(value) else ():
+            check_one('%s(%d)' % (name, epoch), value(epoch))
+    return {name: (lambda epoch, value=value: float(value(epoch) if callable(value) else value))
+            for name, value in (('eta', eta), ('mu', mu))}
+
+
+def rising(first, last, epochs):
+    """A function of the epoch that goes from the first value, in epoch 1, to the last one after so many epochs."""
+    return lambda epoch: first + (last - first) * min(1, (epoch - 1) / epochs)
+
+
+def check_eta(name, value):
     if not is_number(value):
-        raise ArgumentError('eta%s = %.200r: must be a finite number of at least 0 and at most 1e30' % (
-            '(%d)' % epoch if callable(eta) else '', value))
-    return value
+        raise ArgumentError('%s = %.200r: must be a finite number of at least 0 and at most 1e30' % (name, value))
 
 
-def share_at(name, value):
+def check_share(name, value):
     if not is_number(value) or value >= 1:
         raise ArgumentError('%s = %.200r: must be a number of at least 0 and below 1' % (name, value))
-    return value
 
 
-def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
+def check(net, data, batchsize, nepoch, interval, rng):
     """ArgumentError where train() could not go through with what it is given."""
     for part in 'LT' if data.XV is None else 'LVT':
         X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
@@ -43,8 +60,6 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
         if not is_int(value, least, most):
             raise ArgumentError('%s = %.200r: must be a whole number from %d to %d%s' % (
                 name, value, least, most, ', the number of training examples' if name == 'batchsize' else ''))
-    learning_rate(eta, 1)
-    share_at('mu(1)' if callable(mu) else 'mu', mu(1) if callable(mu) else mu)
     if not isinstance(rng, np.random.RandomState):
         raise ArgumentError('rng = %.200r: must be a numpy RandomState' % (rng,))
     for n, layer in enumerate(getattr(net, 'layers', ()), 1):
@@ -54,17 +69,59 @@ def check(net, data, eta, mu, batchsize, nepoch, interval, rng):
                     n, W, getattr(W, 'dtype', 'no variable'), theano.config.floatX))
 
 
-def check_options(decay, maxnorm, average, schedule, schedules, warmup, distort):
-    share_at('average', average)
+def check_options(log, checkpoint, optimiser, after_epoch):
+    for name, value, fine, what in (
+            ('log', log, log is None or isinstance(log, list), 'a list'),
+            ('checkpoint', checkpoint, not checkpoint or hasattr(checkpoint, 'restore'),
+             'a run.checkpoints.Checkpoint'),
+            ('optimiser', optimiser, optimiser is None or callable(optimiser), 'a function of (cost, params)'),
+            ('after_epoch', after_epoch, after_epoch is None or callable(after_epoch),
+             'a function of (epoch, net, log)')):
+        if not fine:
+            raise ArgumentError('%s = %.200r: must be %s, or None' % (name, value, what))
+
+
+def check_regularisation(optimiser, decay, maxnorm, average, schedule, schedules, warmup, distort, seed):
+    if not is_int(seed, 0, 2**63 - 1):
+        raise ArgumentError('seed = %.200r: must be a whole number of at least 0' % (seed,))
+    check_share('average', average)
     for name, value in ('decay', decay), ('maxnorm', maxnorm), ('warmup', warmup):
         if not is_number(value):
             raise ArgumentError('%s = %.200r: must be a finite number of at least 0' % (name, value))
     if schedule not in schedules:
         raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(schedules)))
+    for name, value, default in ('decay', decay, 0), ('schedule', schedule, 'constant'), ('warmup', warmup, 0):
+        if optimiser and value != default:
+            raise ArgumentError('%s = %r: is for momentum SGD, not for an optimiser of one\'s own' % (name, value))
     if not isinstance(distort, (tuple, list)) or len(distort) != 4 or not all(
             is_number(value, most=1000) for value in distort):
         raise ArgumentError('distort = %.200r: must be shift, rotate, zoom, elastic: four numbers of at least 0' % (
             distort,))
+
+
+def check_cost(net, cost):
+    """ArgumentError unless the training cost is one symbolic number in which all parameters have a part."""
+    if not isinstance(cost, theano.Variable) or cost.ndim:
+        raise ArgumentError('training_cost gives %.200r: must be one symbolic number, such as a mean' % (cost,))
+    used = set(theano.gof.graph.inputs([cost]))
+    for n, layer in enumerate(getattr(net, 'layers', ()), 1):
+        for W in layer.params:
+            if W not in used:
+                raise ArgumentError('layer %d = %r: %s of params has no part in the cost' % (n, layer, W))
+
+
+def check_updates(updates):
+    """ArgumentError unless an optimiser gives {shared variable: its next value}, of the same type."""
+    if not isinstance(updates, dict) or not updates or not all(
+            isinstance(W, theano.compile.SharedVariable) for W in updates):
+        raise ArgumentError('optimiser gives %.200r: must be a dictionary {shared variable: its next value}' % (
+            updates,))
+    for W, value in updates.items():
+        try:
+            W.type.filter_variable(value, allow_convert=False)
+        except TypeError:
+            raise ArgumentError('optimiser: the next value of %s is %.200s: must be %s' % (
+                W, getattr(value, 'type', repr(value)), W.type)) from None
 
 
 def misfit(net, images, error):

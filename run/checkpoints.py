@@ -25,16 +25,24 @@ MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are kno
 class State:
     """What a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
 
-    means: running means of the parameters, or none; rates: eta in each epoch; epoch, minibatch: so many minibatches of
-    this epoch are done; rng_state: of rng before this epoch.
+    means: running means of the parameters, or none; rates: eta and mu in each epoch; since: the epoch from which on
+    each is given by what gives it now; epoch, minibatch: so many minibatches of this epoch are done; rng_state: of
+    rng before this epoch.
     """
 
     def __init__(self, variables, rng, log, means=()):
-        self.variables, self.means, self.rng, self.log, self.rates = variables, means, rng, log, []
+        self.variables, self.means, self.rng, self.log = variables, means, rng, log
+        self.rates, self.since = {'eta': [], 'mu': []}, {'eta': 1, 'mu': 1}
         self.begin(0)
 
     def begin(self, epoch):
         self.epoch, self.minibatch, self.rng_state = epoch, 0, self.rng.get_state()
+
+    def told(self, name, rate, nepoch):
+        """The line of the log on a rate, 'eta' or 'mu', that is a function of the epoch, or was another one once."""
+        first, since = (self.rates[name] or [rate(1)])[0], self.since[name]
+        return '# %s: %s in epoch 1, %s in epoch %d%s' % (
+            name, first, rate(nepoch), nepoch, ', another from epoch %d on' % since if since > 1 else '')
 
     def keep_means(self):
         """Puts the means, where there are any, in the place of the parameters."""
@@ -108,11 +116,11 @@ class Checkpoint:
                   file=sys.stderr)
         return about, arrays
 
-    def restore(self, net, state, nepoch, interval, eta=None):
+    def restore(self, net, state, nepoch, interval, rates):
         """Takes a state to where the file has it; returns the log so far, as it would be with this nepoch and interval.
 
-        Raises FileError where it is of another net, or of one that a file could not give back, or where eta is a
-        function of the epoch that gives others for those that are done.
+        rates: {'eta', 'mu': a function of the epoch}. Raises FileError where it is of another net, or of one that a
+        file could not give back, or where a rate is another one for the epochs that are done.
         """
         self.net = saved_nets.describe(net)
         if self.loaded is None:
@@ -122,20 +130,25 @@ class Checkpoint:
             raise FileError('%s: has %d epochs already: nepoch = %d is less' % (self.path, about['epoch'] - 1, nepoch))
         values = [arrays[name] for name in names_of(about['params'], about['variables'])]
         shapes = [variable.get_value(borrow=True).shape for variable in state.variables]
-        differs = about['layers'] != json.loads(json.dumps(self.net['layers'])) or about.get('net') not in (
-            None, self.net['net'])                   # None: of a version that did not tell
-        if differs or [value.shape for value in values] != shapes:
-            raise FileError('%s: is of another net or another optimiser' % self.path)
-        for epoch, rate in enumerate(about['rates'], 1):
-            if callable(eta) and eta(epoch) != rate and 'eta' not in self.may_change:
-                raise FileError('%s: is of another training: eta(%d) = %r, not %r (eta may be named in change=)' % (
-                    self.path, epoch, rate, eta(epoch)))
+        other = difference(about, json.loads(json.dumps(self.net)))
+        if other or [value.shape for value in values] != shapes:
+            raise FileError('%s: is of another %s' % (self.path, other or 'optimiser'))
+        if 'since' not in about:                     # of a version that kept eta alone
+            about.update(rates={'eta': about['rates'], 'mu': []}, since=dict(state.since))
+        for name, rate in rates.items():
+            was, since = about['rates'][name], about['since'][name]
+            others = [epoch for epoch in range(since, len(was) + 1) if was[epoch - 1] != rate(epoch)]
+            if others and name not in self.may_change:
+                epoch = others[0]
+                raise FileError('%s: is of another training: %s = %r in epoch %d, not %r (%s may be named in change=)'
+                                % (self.path, name, was[epoch - 1], epoch, rate(epoch), name))
+            state.rates[name], state.since[name] = was, about['epoch'] if others else since
         for value, variable in zip(values, state.variables):
             variable.set_value(value)
         kind, *others = about['rng_state']
         state.rng.set_state((kind, arrays['rng_state'], *others))
         state.begin(about['epoch'])
-        state.minibatch, state.rates = about['minibatch'], about['rates']
+        state.minibatch = about['minibatch']
         lines = {line.split()[0]: line for line in about['log'] if not line.startswith('#')}
         due = [str(epoch) for epoch in range(about['epoch']) if is_due(epoch, nepoch, interval)]
         if not set(due) <= set(lines):
@@ -152,8 +165,23 @@ class Checkpoint:
             self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint,
             Xshape=self.data.XL.shape[1:], K=self.data.K, source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
-            means=len(state.means), rates=state.rates,
+            means=len(state.means), rates=state.rates, since=state.since,
             rng_state=[kind] + others), arrays)
+
+
+def difference(there, here):
+    """In which way two descriptions are of different nets, in words; '' where they are not."""
+    if there['net'] != here['net'] or len(there['layers']) != len(here['layers']):
+        return 'net: of class %s, %d layers, not %s, %d layers' % (
+            there['net'], len(there['layers']), here['net'], len(here['layers']))
+    for n, (a, b) in enumerate(zip(there['layers'], here['layers']), 1):
+        if a['class'] != b['class']:
+            return 'net: layer %d is a %s, not a %s' % (n, a['class'], b['class'])
+        for key in sorted(set(a['arguments']) | set(b['arguments'])):
+            values = [words['arguments'].get(key) for words in (a, b)]
+            if values[0] != values[1]:
+                return 'net: layer %d: %s = %r, not %r' % (n, key, *values)
+    return ''
 
 
 def names_of(params, variables):

@@ -69,7 +69,24 @@ WRONG = [
     (dict(eta=np.nan), 'eta = nan: must be a finite number of at least 0 and at most 1e30'),
     (dict(eta='0.1'), "eta = '0.1': must be a finite number of at least 0"),
     (dict(eta=lambda epoch: -1.0), 'eta(1) = -1.0: must be a finite number of at least 0'),
+    (dict(eta=lambda epoch: [0.1, None][epoch - 1], nepoch=2), 'eta(2) = None: must be a finite number'),
     (dict(mu=1), 'mu = 1: must be a number of at least 0 and below 1'),
+    (dict(mu=lambda epoch: 0.5 * epoch, nepoch=2), 'mu(2) = 1.0: must be a number of at least 0 and below 1'),
+    (dict(mu=(0.5, 0.9)), 'mu = (0.5, 0.9): must be (first, last, epochs)'),
+    (dict(mu=(0.5, 0.9, 0)), 'mu = (0.5, 0.9, 0): must be (first, last, epochs)'),
+    (dict(mu=(0.5, 2, 1)), 'mu = 2: must be a number of at least 0 and below 1'),
+    (dict(seed='a'), "seed = 'a': must be a whole number of at least 0"),
+    (dict(log='a'), "log = 'a': must be a list, or None"),
+    (dict(checkpoint='a'), "checkpoint = 'a': must be a run.checkpoints.Checkpoint, or None"),
+    (dict(after_epoch='print'), "after_epoch = 'print': must be a function of (epoch, net, log), or None"),
+    (dict(optimiser='adam'), "optimiser = 'adam': must be a function of (cost, params), or None"),
+    (dict(optimiser=lambda cost, params: [], decay=0.5), 'decay = 0.5: is for momentum SGD, not for an optimiser of '),
+    (dict(optimiser=lambda cost, params: None), 'optimiser gives None: must be a dictionary {shared variable: '),
+    (dict(optimiser=lambda cost, params: {}), 'optimiser gives {}: must be a dictionary {shared variable: '),
+    (dict(optimiser=lambda cost, params: {'W': 1}), "optimiser gives {'W': 1}: must be a dictionary"),
+    (dict(optimiser=lambda cost, params: {params[1]: params[1] * np.float64(2)}),
+     'optimiser: the next value of b is TensorType(float64, vector): must be TensorType(float32, vector)'),
+    (dict(optimiser=lambda cost, params: {params[1]: None}), 'optimiser: the next value of b is None: must be '),
     (dict(rng=np.random.default_rng(0)), 'rng = Generator(PCG64)'),
     (dict(rng=None), 'rng = None: must be a numpy RandomState'),
 ]
@@ -103,6 +120,59 @@ def test_a_layer_that_does_not_say_what_it_takes_is_named(sizes, line, capsys):
     assert str(error.value).startswith(line)
     assert '\n' not in str(error.value)
     assert capsys.readouterr().out == ''
+
+
+class Own:
+    """A layer of a user's own, of which something is not as a net wants it."""
+
+    def __init__(self, **wrong):
+        self.layer = FullLayer(42, 3, 'tanh', rng=RNG(0))
+        self.params, self.H, self.wrong = self.layer.params, 3, wrong
+        self.__dict__.update(wrong)
+
+    def output(self, X):
+        return self.wrong['gives'](self.layer.output(X)) if 'gives' in self.wrong else self.layer.output(X)
+
+    def __repr__(self):
+        return 'Own(H %d)' % self.H
+
+
+@pytest.mark.parametrize('wrong, line', [
+    (dict(gives=lambda Z: None), 'layer 1 = Own(H 3): output gives None: must be a symbolic tensor (N, ...)'),
+    (dict(gives=lambda Z: (Z, Z)), 'layer 1 = Own(H 3): output gives (Elemwise{tanh,no_inplace}.0, '),
+    (dict(gives=lambda Z: Z.mean()), 'layer 1 = Own(H 3): output gives mean: must be a symbolic tensor (N, ...)'),
+    (dict(gives=lambda Z: Z.astype('float64')), 'layer 1 = Own(H 3): output is of dtype float64: must be float32'),
+    (dict(params=None), 'layer1 = Own(H 3): params = None: must be a list of shared variables'),
+    (dict(params=[np.zeros(3)]), 'layer1 = Own(H 3): params = [array([0., 0., 0.])]: must be a list of shared'),
+    (dict(params=[theano.shared(np.zeros(3, 'float32'), 'c')]),
+     'layer 1 = Own(H 3): c of params has no part in the cost'),
+])
+def test_what_is_wrong_with_a_layer_is_one_line(wrong, line, nothing_compiled):
+    with pytest.raises(ValueError) as error:
+        training.train(mlp_2layer.Net(Own(**wrong), 2, RNG(0)), small_data(), 0.1, 0.8, 10, 1, 1, RNG(0))
+    assert str(error.value).startswith(line) and '\n' not in str(error.value)
+
+
+def test_a_layer_without_H_is_named_by_its_class():
+    layer = Own()
+    del layer.H
+    with pytest.raises(ValueError, match='^layer1 = a Own without H: must be a layer, such as a '):
+        mlp_2layer.Net(layer, 2, RNG(0))
+
+
+@pytest.mark.parametrize('gives, told', [(lambda Z: None, 'None'), (lambda Z: Z, 'Elemwise{tanh,no_inplace}.0')])
+def test_a_training_cost_is_one_number(gives, told, nothing_compiled):
+    net = small_net()
+    net.training_cost = lambda X, t: gives(net.layers[0].output(X))
+    with pytest.raises(training.ArgumentError) as error:
+        training.train(net, small_data(), 0.1, 0.8, 10, 1, 1, RNG(0))
+    assert str(error.value) == 'training_cost gives %s: must be one symbolic number, such as a mean' % told
+
+
+def test_a_cost_that_is_not_finite_before_the_first_step_is_not_for_eta_to_mend():
+    net = mlp_2layer.Net(Own(gives=lambda Z: Z + np.float32('nan')), 2, RNG(0))
+    with pytest.raises(training.NotFinite, match='nan before the first step: lower the initial spread Wsigma$'):
+        training.train(net, small_data(), 0.1, 0.8, 10, 1, 1, RNG(0))
 
 
 def test_no_layer_is_blamed_where_all_take_what_they_are_given():

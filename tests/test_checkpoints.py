@@ -27,11 +27,11 @@ SETTINGS = {'eta': 0.1, 'batchsize': 20, 'ds1': (2, 2), 'seed': 0, 'nepoch': 4, 
 
 
 def train(path, nepoch=4, interval=2, resume=True, optimiser=None, after_epoch=None, data=None, net=None, eta_of=0.02,
-          change=(), **settings):
+          mu=0.8, change=(), **settings):
     """The log of a training with a checkpoint, in this process."""
     data = data or small_data()
     with checkpoints.Checkpoint(str(path), dict(SETTINGS, **settings), data, resume, change) as kept:
-        return training.train(net or small_net(), data, eta_of, 0.8, 20, nepoch, interval, np.random.RandomState(1),
+        return training.train(net or small_net(), data, eta_of, mu, 20, nepoch, interval, np.random.RandomState(1),
                               None, kept, optimiser, after_epoch)
 
 
@@ -101,7 +101,7 @@ def test_an_optimiser_with_state_resumes_bit_for_bit_within_an_epoch(tmp_path):
     assert train(path, optimiser=adam) == log and contents(path) == contents(whole)
     with pytest.raises(FileError) as error:
         train(path)                                                 # by momentum
-    assert str(error.value) == '%s: is of another net or another optimiser' % path
+    assert str(error.value) == '%s: is of another optimiser' % path
 
 
 def test_resume_without_a_checkpoint_starts_anew(four_epochs, tmp_path):
@@ -130,7 +130,12 @@ def conv_net(rng=np.random.RandomState(0)):
     (dict(eta=0.25, ds1=(3, 3)), 'is of another training: ds1 = (2, 2), not (3, 3), eta = 0.1, not 0.25 '
                                  '(eta, mu, batchsize may be named in change=)'),
     (dict(data=small_data(seed=1)), 'is of a training on other data'),
-    (dict(net=conv_net()), 'is of another net or another optimiser'),
+    (dict(net=conv_net()), 'is of another net: layer 1 is a nnet.FullLayer, not a convnet.ConvLayer'),
+    (dict(net=mlp_2layer.Net(FullLayer(42, 5, 'ReLu', rng=np.random.RandomState(0)), 2, np.random.RandomState(0))),
+     "is of another net: layer 1: afunc = 'tanh', not 'ReLu'"),
+    (dict(mu=0.5), 'is of another training: mu = 0.8 in epoch 1, not 0.5 (mu may be named in change=)'),
+    (dict(eta_of=lambda epoch: 0.02 * epoch),
+     'is of another training: eta = 0.02 in epoch 2, not 0.04 (eta may be named in change=)'),
 ], ids=lambda value: value and str(value)[:30])
 def test_a_checkpoint_of_another_training_is_refused(four_epochs, changed, text, capsys, nothing_compiled):
     path = four_epochs[0]
@@ -162,12 +167,23 @@ def test_another_function_of_the_epoch_is_refused_where_it_has_been_asked(tmp_pa
     train(path, nepoch=2, eta_of=lambda epoch: 0.1 / epoch)
     with pytest.raises(FileError) as error:
         train(path, eta_of=lambda epoch: 0.1 / epoch**2)
-    assert str(error.value) == ('%s: is of another training: eta(2) = 0.05, not 0.025 (eta may be named in change=)'
-                                % path)
+    assert str(error.value) == ('%s: is of another training: eta = 0.05 in epoch 2, not 0.025 (eta may be named in '
+                                'change=)' % path)
     log = train(path, nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
     assert log == train(tmp_path / 'b.npz', nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
     assert log[3] == '# eta: 0.1 in epoch 1, 0.05 in epoch 3'
-    assert train(path, eta_of=lambda epoch: 0.01, change=('eta',))[-3].startswith('4 ')
+    assert train(path, nepoch=4, eta_of=lambda epoch: 0.01 * epoch, change=('eta',))[3] == (
+        '# eta: 0.1 in epoch 1, 0.04 in epoch 4, another from epoch 4 on')
+    again = train(path, nepoch=5, eta_of=lambda epoch: 0.01 * epoch)         # what it was changed to, asked once more
+    assert again[3] == '# eta: 0.1 in epoch 1, 0.05 in epoch 5, another from epoch 4 on'
+
+
+def test_another_constant_is_told_where_it_was_asked_for(tmp_path):
+    path = tmp_path / 'a.npz'
+    assert not any(line.startswith(('# eta', '# mu')) for line in train(path, nepoch=2))
+    log = train(path, nepoch=3, mu=0.5, change=('mu',))
+    assert log[3] == '# mu: 0.8 in epoch 1, 0.5 in epoch 3, another from epoch 3 on'
+    assert train(path, mu=0.5)[3] == '# mu: 0.8 in epoch 1, 0.5 in epoch 4, another from epoch 3 on'
 
 
 @pytest.mark.parametrize('format, text', [
@@ -193,7 +209,7 @@ def test_saving_costs_little_beside_an_epoch(tmp_path):
     velocities = [theano.shared(W.get_value()) for W in net.params]
     state, times = checkpoints.State(net.params + velocities, rng, []), []
     with checkpoints.Checkpoint(str(tmp_path / 'a.npz'), {}, NoData, False) as checkpoint:
-        checkpoint.restore(net, state, 1, 1)
+        checkpoint.restore(net, state, 1, 1, {})
         for _ in range(10):
             begun = time.perf_counter()
             checkpoint.save(net, state)

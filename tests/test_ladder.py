@@ -3,6 +3,7 @@ import math
 import os
 import sys
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -20,11 +21,24 @@ def write(results, rung, errors):
              printed(9.9, seed, valid=error, run='ladder-' + rung))
 
 
-def test_each_rung_has_one_change_more(monkeypatch):
-    rungs = [run.settings for run in runs.LADDER.values()]
-    for before, after, change in zip(rungs, rungs[1:], list(runs.RUNGS.values())[1:]):
-        assert {**before, **change} == after != before
-    assert rungs[0] == dict(runs.ARTICLE['conv16-full400'].settings, nepoch=20)
+def test_each_rung_has_one_change_more_than_the_kept_one_before_it(monkeypatch):
+    monkeypatch.setattr(runs, 'RUNGS', {'start': {'eta': 0.1}, 'aside': {'mu': 0.5}, 'up': {'decay': 0.1}})
+    monkeypatch.setattr(runs, 'NOT_KEPT', ['aside'])
+    assert {name: run.settings for name, run in runs.ladder().items()} == {
+        'ladder-start': {'eta': 0.1}, 'ladder-aside': {'eta': 0.1, 'mu': 0.5}, 'ladder-up': {'eta': 0.1, 'decay': 0.1}}
+
+
+def test_it_starts_at_the_best_net_of_the_article():
+    best = min(runs.ARTICLE.values(), key=lambda run: run.article.test)
+    assert runs.LADDER['ladder-start'].settings == dict(best.settings, nepoch=12)
+    assert set(runs.NOT_KEPT) < set(runs.RUNGS)
+
+
+def test_a_rung_is_compared_with_the_kept_one_before_it(monkeypatch):
+    monkeypatch.setattr(ladder, 'NOT_KEPT', ['aside'])
+    found = {'start': {0: 1.0, 1: 1.2}, 'aside': {0: 1.5, 1: 1.5}, 'up': {0: 0.75, 1: 1.0}}
+    assert [np.round(differences, 9).tolist() for _, _, differences in ladder.steps(found)] == [
+        [], [0.5, 0.3], [-0.25, -0.2]]
 
 
 def test_the_table_has_what_each_rung_buys(tmp_path, capsys):

@@ -147,7 +147,7 @@ def test_momentum_of_the_epoch_equals_numpy(mu, value):
         np.testing.assert_allclose(found.get_value(), expected, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize('mu, line', [((0.5, 1.5, 2), r'mu\(2\) = 1.0: must be'),
+@pytest.mark.parametrize('mu, line', [((0.5, 1.5, 2), 'mu = 1.5: must be'),
                                       (lambda epoch: 'x', r"mu\(1\) = 'x': ")])
 def test_a_momentum_that_cannot_be_is_refused(mu, line):
     with pytest.raises(training.ArgumentError, match=line):

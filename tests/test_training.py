@@ -187,7 +187,8 @@ def test_a_cost_that_is_not_finite_stops_within_its_minibatch(steps):
     assert len(steps) == 3 and error.value.status == 3
 
 
-@pytest.mark.parametrize('part, where', [(110, 'after epoch 0'), (20, 'on the test examples')])
+@pytest.mark.parametrize('part, where', [
+    (110, 'before the first step: lower'), (20, 'on the test examples: lower eta or')])
 def test_a_cost_that_is_not_finite_on_all_examples_stops(steps, monkeypatch, part, where):
     data = small_data()
     data.XT[0] = 1000
@@ -196,4 +197,4 @@ def test_a_cost_that_is_not_finite_on_all_examples_stops(steps, monkeypatch, par
     monkeypatch.setattr(training, 'compile_functions', lambda *_: compiled)
     with pytest.raises(training.NotFinite) as error:
         training.train(small_net(), data, 0.1, 0.5, 20, 1, 1, RNG(0))
-    assert str(error.value) == 'the cost is inf %s: lower eta or the initial spread Wsigma' % where
+    assert str(error.value) == 'the cost is inf %s the initial spread Wsigma' % where

@@ -102,7 +102,7 @@ class Theano:
         path, times = os.path.join(self.folder, 'checkpoint.npz'), []
         state = State(self.net.params + self.velocities, np.random.RandomState(0), [])
         with Checkpoint(path, {}, self.data, True) as checkpoint:
-            checkpoint.restore(self.net, state, 1, 1)
+            checkpoint.restore(self.net, state, 1, 1, {})
             for _ in range(5):
                 start = time.perf_counter()
                 checkpoint.save(self.net, state)
