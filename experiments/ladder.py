@@ -4,7 +4,8 @@
     python experiments/ladder.py                            a table, of the rungs that are there
     python experiments/ladder.py png=FILE                   a picture of it
 
-Each rung has one change more than the one before it, and all are kept. Test errors are not looked at.
+Each rung has one change more than the last one before it that was kept; what buys nothing is not kept. Test errors are
+not looked at.
 """
 import os
 import sys
@@ -48,7 +49,7 @@ def table(results):
         mean, sd, _ = statistics(values)
         bought, _, (low, high) = statistics(differences) if differences else (np.nan, np.nan, (np.nan, np.nan))
         lines.append('| %s | `%s` | %d | %.3f ± %.3f | %s | %s |' % (
-            rung, change, len(values), mean, sd, '%+.3f' % bought if differences else '',
+            rung + ', not kept' * (rung in NOT_KEPT), change, len(values), mean, sd, '%+.3f' % bought if differences else '',
             '%+.3f to %+.3f' % (low, high) if len(differences) > 1 else ''))
     return '\n'.join(lines)
 
@@ -59,10 +60,11 @@ def figure_of(found):
     figure = Figure(figsize=(6, 0.3 * len(found) + 0.8), dpi=drawing.DPI, layout='constrained')
     panel = figure.subplots()
     for n, (rung, values) in enumerate(found.items()):
-        values = list(values.values())
-        panel.plot(values, [n] * len(values), 'o', color=drawing.BLUE, alpha=0.5, markersize=4)
-        panel.plot([np.mean(values)] * 2, [n - 0.35, n + 0.35], color='black', linewidth=1.5)
-    panel.set_yticks(range(len(found)), [('' if n == 0 else '+ ') + rung for n, rung in enumerate(found)])
+        values, kept = list(values.values()), rung not in NOT_KEPT
+        panel.plot(values, [n] * len(values), 'o', color=drawing.BLUE if kept else drawing.GREY, alpha=0.5, markersize=4)
+        panel.plot([np.mean(values)] * 2, [n - 0.35, n + 0.35], color='black' if kept else drawing.GREY, linewidth=1.5)
+    panel.set_yticks(range(len(found)), [rung if n == 0 else '+ ' + rung if rung not in NOT_KEPT else '(+ %s)' % rung
+                                         for n, rung in enumerate(found)])
     panel.invert_yaxis()
     panel.grid(axis='x', alpha=0.4)
     panel.set_xlabel('validation error / %')

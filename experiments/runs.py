@@ -79,7 +79,7 @@ RUNGS = {
     'elastic': {'elastic': 1.},
     'maps': {'W1nch': 32, 'W2nch': 64},
 }
-NOT_KEPT = ['he', 'bias', 'average', 'decay', 'maxnorm']              # buy nothing: the rungs above them do without
+NOT_KEPT = ['he', 'bias', 'average', 'decay', 'maxnorm', 'he-deeper']     # buy nothing: the rungs above do without
 
 
 def ladder():
