@@ -82,7 +82,7 @@ RUNGS = {
     'maps': {'W1nch': 32, 'W2nch': 64},
 }
 # What buys nothing: the rungs above do without.
-NOT_KEPT = ['he', 'bias', 'average', 'decay', 'maxnorm', 'he-deeper', 'pad', 'drop-before', 'rotate']
+NOT_KEPT = ['he', 'bias', 'average', 'decay', 'maxnorm', 'he-deeper', 'pad', 'drop-before', 'rotate', 'rotate-longer']
 
 
 def ladder():

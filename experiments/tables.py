@@ -1,6 +1,6 @@
 """Puts tables and logs into the READMEs, between their marks, from the results that are here: `make tables`.
 
-    python experiments/tables.py          first RESULTS.md and trials.csv, as summary.py does; at last error_curves.png
+    python experiments/tables.py          first RESULTS.md and trials.csv, as summary.py does; at last PICTURES
 
 The marks are <!-- NAME --> or <!-- NAME: ARGUMENT -->, then <!-- /NAME -->. What stands between them is replaced by the
 function of that name below, in Japanese in README.ja.md, else in English.
@@ -11,7 +11,7 @@ import re
 import statistics
 import sys
 
-from paths import RESULTS, ROOT
+from paths import HERE, RESULTS, ROOT
 from scipy import stats
 
 from datasets.files import write_whole
@@ -27,8 +27,8 @@ import summary
 
 READMES = [os.path.join(ROOT, path) for path in (
     'README.md', 'README.ja.md', 'experiments/README.md', 'experiments/LADDER.md', 'fused/README.md')]
-PICTURE = ('curves', 'runs=conv16-ds2,conv16-full400', 'width=16',
-           'png=' + os.path.join(ROOT, 'experiments', 'error_curves.png'))
+PICTURES = {'error_curves.png': (pictures, ['curves', 'runs=conv16-ds2,conv16-full400', 'width=16']),
+            'ladder.png': (ladder, [])}
 VARIANTS = [('project, regularised', 'A step with dropout, decay, running means and shifts together',
              'dropout, decay, 重みの移動平均, shift をすべて使ったときの 1 ステップ'),
             ('project, distorted', 'With rotations, zooms and elastic distortions',
@@ -230,7 +230,8 @@ def main(arguments):
             with open(path, encoding='utf-8') as file:
                 text = file.read()
             write_whole(path, with_tables(text, path.endswith('.ja.md')).encode())
-    pictures.main(PICTURE)
+    for name, (module, words) in PICTURES.items():
+        module.main([*words, 'png=' + os.path.join(HERE, name)])
 
 
 if __name__ == '__main__':

@@ -30,15 +30,16 @@ def software(png):
         return re.search(rb'Matplotlib version[0-9.]+', file.read()).group()
 
 
-def test_the_picture_is_as_make_tables_draws_it(tmp_path):
+@pytest.mark.parametrize('name', tables.PICTURES)
+def test_a_picture_is_as_make_tables_draws_it(name, tmp_path):
     """Pixel by pixel where matplotlib is the one that drew it; both READMEs show it."""
     image = pytest.importorskip('matplotlib.image')
-    *arguments, png = tables.PICTURE
-    path, drawn = png[len('png='):], str(tmp_path / 'a.png')
+    module, words = tables.PICTURES[name]
+    path, drawn = os.path.join(ROOT, 'experiments', name), str(tmp_path / 'a.png')
     assert os.path.getsize(path) < 60000
     for readme in tables.READMES[:2]:
         assert '(%s)' % os.path.relpath(path, ROOT) in text_of(readme)
-    tables.pictures.main([*arguments, 'png=' + drawn])
+    module.main([*words, 'png=' + drawn])
     if software(drawn) == software(path):
         assert np.array_equal(image.imread(drawn), image.imread(path))
 
