@@ -49,7 +49,8 @@ def table(results):
         mean, sd, _ = statistics(values)
         bought, _, (low, high) = statistics(differences) if differences else (np.nan, np.nan, (np.nan, np.nan))
         lines.append('| %s | `%s` | %d | %.3f ± %.3f | %s | %s |' % (
-            rung + ', not kept' * (rung in NOT_KEPT), change, len(values), mean, sd, '%+.3f' % bought if differences else '',
+            rung + ', not kept' * (rung in NOT_KEPT), change, len(values), mean, sd,
+            '%+.3f' % bought if differences else '',
             '%+.3f to %+.3f' % (low, high) if len(differences) > 1 else ''))
     return '\n'.join(lines)
 
@@ -61,8 +62,9 @@ def figure_of(found):
     panel = figure.subplots()
     for n, (rung, values) in enumerate(found.items()):
         values, kept = list(values.values()), rung not in NOT_KEPT
-        panel.plot(values, [n] * len(values), 'o', color=drawing.BLUE if kept else drawing.GREY, alpha=0.5, markersize=4)
-        panel.plot([np.mean(values)] * 2, [n - 0.35, n + 0.35], color='black' if kept else drawing.GREY, linewidth=1.5)
+        points, bar = (drawing.BLUE, 'black') if kept else (drawing.GREY, drawing.GREY)
+        panel.plot(values, [n] * len(values), 'o', color=points, alpha=0.5, markersize=4)
+        panel.plot([np.mean(values)] * 2, [n - 0.35, n + 0.35], color=bar, linewidth=1.5)
     panel.set_yticks(range(len(found)), [rung if n == 0 else '+ ' + rung if rung not in NOT_KEPT else '(+ %s)' % rung
                                          for n, rung in enumerate(found)])
     panel.invert_yaxis()
