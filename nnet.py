@@ -241,7 +241,7 @@ def a_layer(name, value):
     """value, if it has what a layer has; else ValueError."""
     missing = [attribute for attribute in ('params', 'output', 'H') if not hasattr(value, attribute)]
     if missing:                                  # of which its repr may make use
-        told = repr(value) if len(missing) == 3 else 'a %s without %s' % (type(value).__name__, missing[0])
+        told = repr(value) if len(missing) == 3 else '%s without %s' % (type(value).__name__, missing[0])
         raise ValueError('%s = %.200s: must be a layer, such as a ConvLayer or a FullLayer' % (name, told))
     if not isinstance(value.params, (list, tuple)) or not all(
             isinstance(W, theano.compile.SharedVariable) for W in value.params):

@@ -14,6 +14,7 @@ from run.arguments import (
     ArgumentError, check, check_cost, check_options, check_regularisation, check_updates, misfit, rates_of)
 from run.checkpoints import State, is_due
 from run.progress import Progress, said_if_slow
+from run.settings import is_number
 from run.signals import Stopped, signals_received
 from run.threads import Threads
 
@@ -39,7 +40,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     maxnorm: of each filter's and each unit's weights, 0 for none; average: of the running means of the parameters,
     which the log is about and the net has in the end, 0 for none; schedule: a name of SCHEDULES, after warmup epochs
     in which eta rises from 0; distort: shift, rotate, zoom, elastic of fused.distort; seed: of dropout, distortions.
-    Raises ArgumentError, NotFinite within the minibatch whose cost is not finite,
+    Raises ArgumentError, nnet.LayerError, NotFinite within the minibatch whose cost is not finite,
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
     check(net, data, batchsize, nepoch, interval, rng)
@@ -51,8 +52,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
     cost = net.training_cost(X, t)
     check_cost(net, cost)
-    mu_constant = not callable(mu) and not isinstance(mu, tuple)
-    momentum_now = mu if mu_constant else theano.shared(np.zeros((), theano.config.floatX), 'mu')
+    momentum_now = mu if is_number(mu) else theano.shared(np.zeros((), theano.config.floatX), 'mu')
     updates = (optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=decay))(cost, net.params)
     check_updates(updates)
     if maxnorm:
@@ -83,14 +83,14 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         header = [line for line in lines if line.startswith('#') and not line.startswith(('# eta: ', '# mu: '))]
         told = [state.told(name, rates[name], nepoch) for name, value in (('eta', eta), ('mu', mu))
                 if not optimiser and (callable(value) or state.since[name] > 1)]
-        for line in header + told + [line for line in lines if not line.startswith('#')]:
+        for line in told + header + [line for line in lines if not line.startswith('#')]:
             say(line)
         try:
             for epoch in range(state.epoch, nepoch + 1):
                 if epoch > 0:
                     eta_now, mu_now, noise = rates['eta'](epoch), rates['mu'](epoch), noise_of(seed, epoch)
                     state.rates['eta'][epoch - 1:], state.rates['mu'][epoch - 1:] = [eta_now], [mu_now]
-                    if not mu_constant:
+                    if momentum_now is not mu:
                         momentum_now.set_value(np.asarray(mu_now, momentum_now.dtype))
                     for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:
                         done = epoch - 1 + state.minibatch / nbatch

@@ -37,7 +37,8 @@ def steps(found):
     for rung in found:
         seeds = sorted(set(found[rung]) & set(found.get(before, ())))
         result.append((rung, list(found[rung].values()), [found[rung][seed] - found[before][seed] for seed in seeds]))
-        before = before if rung in NOT_KEPT else rung
+        if rung not in NOT_KEPT:
+            before = rung
     return result
 
 
@@ -60,13 +61,14 @@ def figure_of(found):
     from matplotlib.figure import Figure
     figure = Figure(figsize=(6, 0.3 * len(found) + 0.8), dpi=drawing.DPI, layout='constrained')
     panel = figure.subplots()
+    labels = []
     for n, (rung, values) in enumerate(found.items()):
         values, kept = list(values.values()), rung not in NOT_KEPT
         points, bar = (drawing.BLUE, 'black') if kept else (drawing.GREY, drawing.GREY)
         panel.plot(values, [n] * len(values), 'o', color=points, alpha=0.5, markersize=4)
         panel.plot([np.mean(values)] * 2, [n - 0.35, n + 0.35], color=bar, linewidth=1.5)
-    panel.set_yticks(range(len(found)), [rung if n == 0 else '+ ' + rung if rung not in NOT_KEPT else '(+ %s)' % rung
-                                         for n, rung in enumerate(found)])
+        labels.append(('+ %s' if kept else '(+ %s)') % rung if n else rung)
+    panel.set_yticks(range(len(found)), labels)
     panel.invert_yaxis()
     panel.grid(axis='x', alpha=0.4)
     panel.set_xlabel('validation error / %')

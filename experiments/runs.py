@@ -90,7 +90,8 @@ def ladder():
     found, kept = {}, {}
     for rung, change in RUNGS.items():
         found['ladder-' + rung] = Run({**kept, **change}, None)
-        kept = kept if rung in NOT_KEPT else found['ladder-' + rung].settings
+        if rung not in NOT_KEPT:
+            kept = found['ladder-' + rung].settings
     return found
 
 

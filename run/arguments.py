@@ -19,10 +19,11 @@ def rates_of(eta, mu, nepoch):
             check_share('mu', value)
         mu = rising(*mu)
     for name, value, check_one in ('eta', eta, check_eta), ('mu', mu, check_share):
-        if not callable(value):
+        if callable(value):
+            for epoch in range(1, max(1, nepoch) + 1):
+                check_one('%s(%d)' % (name, epoch), value(epoch))
+        else:
             check_one(name, value)
-        for epoch in range(1, max(1, nepoch) + 1) if callable(value) else ():
-            check_one('%s(%d)' % (name, epoch), value(epoch))
     return {name: (lambda epoch, value=value: float(value(epoch) if callable(value) else value))
             for name, value in (('eta', eta), ('mu', mu))}
 

@@ -178,7 +178,7 @@ def difference(there, here):
         if a['class'] != b['class']:
             return 'net: layer %d is a %s, not a %s' % (n, a['class'], b['class'])
         for key in sorted(set(a['arguments']) | set(b['arguments'])):
-            values = [words['arguments'].get(key) for words in (a, b)]
+            values = [words['arguments'].get(key, 'not there') for words in (a, b)]
             if values[0] != values[1]:
                 return 'net: layer %d: %s = %r, not %r' % (n, key, *values)
     return ''

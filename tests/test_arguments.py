@@ -156,7 +156,7 @@ def test_what_is_wrong_with_a_layer_is_one_line(wrong, line, nothing_compiled):
 def test_a_layer_without_H_is_named_by_its_class():
     layer = Own()
     del layer.H
-    with pytest.raises(ValueError, match='^layer1 = a Own without H: must be a layer, such as a '):
+    with pytest.raises(ValueError, match='^layer1 = Own without H: must be a layer, such as a '):
         mlp_2layer.Net(layer, 2, RNG(0))
 
 

@@ -9,6 +9,7 @@ import pytest
 import theano
 
 import mlp_2layer
+import mlp_3layer
 import training
 from conftest import ROOT
 from convnet import ConvLayer
@@ -124,6 +125,10 @@ def conv_net(rng=np.random.RandomState(0)):
     return mlp_2layer.Net(ConvLayer(6, 7, 1, 3, 3, 2, (2, 2), 'tanh', rng=rng), 2, rng)
 
 
+def three_layers(rng=np.random.RandomState(0)):
+    return mlp_3layer.Net(*(FullLayer(D, 5, 'tanh', rng=rng) for D in (42, 5)), 2, rng)
+
+
 @pytest.mark.parametrize('changed, text', [
     (dict(resume=False), 'is there already: resume=True resumes from it; remove it to start anew'),
     (dict(nepoch=3), 'has 4 epochs already: nepoch = 3 is less'),
@@ -133,6 +138,7 @@ def conv_net(rng=np.random.RandomState(0)):
     (dict(net=conv_net()), 'is of another net: layer 1 is a nnet.FullLayer, not a convnet.ConvLayer'),
     (dict(net=mlp_2layer.Net(FullLayer(42, 5, 'ReLu', rng=np.random.RandomState(0)), 2, np.random.RandomState(0))),
      "is of another net: layer 1: afunc = 'tanh', not 'ReLu'"),
+    (dict(net=three_layers()), 'is of another net: of class mlp_2layer.Net, 2 layers, not mlp_3layer.Net, 3 layers'),
     (dict(mu=0.5), 'is of another training: mu = 0.8 in epoch 1, not 0.5 (mu may be named in change=)'),
     (dict(eta_of=lambda epoch: 0.02 * epoch),
      'is of another training: eta = 0.02 in epoch 2, not 0.04 (eta may be named in change=)'),
@@ -171,19 +177,29 @@ def test_another_function_of_the_epoch_is_refused_where_it_has_been_asked(tmp_pa
                                 'change=)' % path)
     log = train(path, nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
     assert log == train(tmp_path / 'b.npz', nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
-    assert log[3] == '# eta: 0.1 in epoch 1, 0.05 in epoch 3'
-    assert train(path, nepoch=4, eta_of=lambda epoch: 0.01 * epoch, change=('eta',))[3] == (
+    assert log[0] == '# eta: 0.1 in epoch 1, 0.05 in epoch 3'
+    assert train(path, nepoch=4, eta_of=lambda epoch: 0.01 * epoch, change=('eta',))[0] == (
         '# eta: 0.1 in epoch 1, 0.04 in epoch 4, another from epoch 4 on')
     again = train(path, nepoch=5, eta_of=lambda epoch: 0.01 * epoch)         # what it was changed to, asked once more
-    assert again[3] == '# eta: 0.1 in epoch 1, 0.05 in epoch 5, another from epoch 4 on'
+    assert again[0] == '# eta: 0.1 in epoch 1, 0.05 in epoch 5, another from epoch 4 on'
 
 
 def test_another_constant_is_told_where_it_was_asked_for(tmp_path):
     path = tmp_path / 'a.npz'
     assert not any(line.startswith(('# eta', '# mu')) for line in train(path, nepoch=2))
     log = train(path, nepoch=3, mu=0.5, change=('mu',))
-    assert log[3] == '# mu: 0.8 in epoch 1, 0.5 in epoch 3, another from epoch 3 on'
-    assert train(path, mu=0.5)[3] == '# mu: 0.8 in epoch 1, 0.5 in epoch 4, another from epoch 3 on'
+    assert log[0] == '# mu: 0.8 in epoch 1, 0.5 in epoch 3, another from epoch 3 on'
+    assert train(path, mu=0.5)[0] == '# mu: 0.8 in epoch 1, 0.5 in epoch 4, another from epoch 3 on'
+
+
+def test_a_checkpoint_that_tells_of_eta_alone_resumes_as_it_did(four_epochs, tmp_path):
+    path = tmp_path / 'a.npz'
+    train(path, nepoch=2)
+    about, arrays = archive.read(str(path), ('checkpoint',), checkpoints.FORMAT)
+    about['rates'] = about['rates']['eta']
+    del about['since']
+    archive.write(str(path), 'checkpoint', checkpoints.FORMAT, about, arrays)
+    assert train(path) == four_epochs[1] and variables(path) == variables(four_epochs[0])
 
 
 @pytest.mark.parametrize('format, text', [

@@ -66,6 +66,19 @@ def test_training_equals_numpy(options, share):
     assert float(log[-3].split()[3]) == pytest.approx(wrong)
 
 
+def test_what_an_optimiser_leaves_alone_stays_as_it_is():
+    def last_layer_alone(cost, params):
+        return {W: W - 0.5 * T.grad(cost, W) for W in params[2:]}
+
+    net, initial = small_net(), [W.get_value() for W in small_net().params]
+    training.train(net, small_data(), ETA, MU, BATCHSIZE, NEPOCH, 1, RNG(5), optimiser=last_layer_alone, maxnorm=0.1,
+                   average=0.9)
+    for found, expected in zip(net.params[:2], initial):
+        np.testing.assert_allclose(found.get_value(), expected, rtol=1e-5)
+    norms = [np.sqrt((W**2).sum(axis=0)) for W in (initial[0], net.params[2].get_value())]
+    assert norms[0].max() > 0.1 and 0.05 < norms[1].max() < 0.1001
+
+
 @pytest.mark.parametrize('st, pad', [((1, 2), 0), ((2, 1), 2), ((3, 3), 1)])
 def test_strides_and_zeros_around_images_equal_numpy(st, pad, rng, mode):
     layer = ConvLayer(9, 10, 2, 3, 4, 3, (2, 3), 'tanh', True, 0.3, rng, st, pad)

@@ -52,6 +52,7 @@ def test_a_saved_net_comes_back(tmp_path, rng, module):
     saved = saved_nets.load_net(path)
     images = rng.normal(size=(11, 2, 7, 6)).astype('float32')
     np.testing.assert_array_equal(outputs(net, images), outputs(saved.net, images))
+    np.testing.assert_array_equal(saved.net.output(images).eval(), outputs(net, images))          # an array, too
     assert repr(saved.net) == repr(net) and type(saved.net).__module__ == module
     assert saved.net.log_header() == net.log_header()
     assert saved.K == 3 and saved.source == 'made up' and np.array_equal(saved.mean, np.zeros((2, 7, 6)))

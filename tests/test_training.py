@@ -57,7 +57,7 @@ def test_eta_may_be_a_function_of_the_epoch():
                 RNG(5))
     assert_equal(net, params)
     assert asked[0] == 1 and asked[-3:] == [1, 2, 3]                 # once before anything is compiled
-    assert '# eta: 0.1 in epoch 1, %r in epoch 3' % (0.1 / 3) == log[3]
+    assert '# eta: 0.1 in epoch 1, %r in epoch 3' % (0.1 / 3) == log[0]
 
 
 class DecayNet(mlp_2layer.Net):
