@@ -89,8 +89,6 @@ with script.ending():
         print('# data: %s' % dataset.source)
         print('# seed: %d theano: %s numpy: %s' % (seed, theano.__version__, np.__version__))
         print(hyperparameters.settings_line(settings), flush=True)
-        for line in kept.changes if kept else []:
-            print('# changed from ' + line)
         log = []                         # the lines printed, as training proceeds
         training.train(net, dataset, eta, mu, batchsize, nepoch, interval, random_stream(seed, 'order'), log, kept,
                        decay=decay, maxnorm=maxnorm, average=average, schedule=schedule, warmup=warmup,

@@ -18,6 +18,7 @@ from run.settings import is_number
 from run.signals import Stopped, signals_received
 from run.threads import Threads
 
+TOLD = '# changed from ', '# eta: ', '# mu: '       # lines of the log that a resume makes anew
 LARGE = 1000                       # examples evaluated at once
 Functions = collections.namedtuple('Functions', 'update evaluate')
 
@@ -80,9 +81,10 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
 
         lines = earlier or net.log_header() + [
             '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)]
-        header = [line for line in lines if line.startswith('#') and not line.startswith(('# eta: ', '# mu: '))]
-        told = [state.told(name, rates[name], nepoch) for name, value in (('eta', eta), ('mu', mu))
-                if not optimiser and (callable(value) or state.since[name] > 1)]
+        told = ['# changed from ' + change for change in (checkpoint.changes if checkpoint else ())] + [
+            state.told(name, rates[name], nepoch) for name, value in (('eta', eta), ('mu', mu))
+            if callable(value) and not optimiser]
+        header = [line for line in lines if line.startswith('#') and not line.startswith(TOLD)]
         for line in told + header + [line for line in lines if not line.startswith('#')]:
             say(line)
         try:

@@ -39,10 +39,9 @@ class State:
         self.epoch, self.minibatch, self.rng_state = epoch, 0, self.rng.get_state()
 
     def told(self, name, rate, nepoch):
-        """The line of the log on a rate, 'eta' or 'mu', that is a function of the epoch, or was another one once."""
-        first, since = (self.rates[name] or [rate(1)])[0], self.since[name]
-        return '# %s: %s in epoch 1, %s in epoch %d%s' % (
-            name, first, rate(nepoch), nepoch, ', another from epoch %d on' % since if since > 1 else '')
+        """The line of the log on a rate, 'eta' or 'mu', that is a function of the epoch."""
+        first = (self.rates[name] or [rate(1)])[0]
+        return '# %s: %s in epoch 1, %s in epoch %d' % (name, first, rate(nepoch), nepoch)
 
     def keep_means(self):
         """Puts the means, where there are any, in the place of the parameters."""
@@ -61,13 +60,14 @@ class Checkpoint:
     settings: the hyperparameters that the training depends on, of which those named in change may be others at a
     resume; data: its Data. restore() takes a net and a State to what the file has, if there is one, and save() replaces
     the file.
-    changes: a line of text for each resume that changed something.
+    changes: a line of text for each resume that changed something, which the log has as well.
     Raises FileError where it is of another training, damaged, used by another process or not to be written.
     """
 
     def __init__(self, path, settings, data, resume, change=()):
         self.path, self.resume, self.data, self.may_change, self.changes = path, resume, data, change, []
         self.settings = {name: settings[name] for name in sorted(set(settings) - set(FILES))}
+        self.differ = []                         # settings that are others than in the file
         self.settings['floatX'] = theano.config.floatX
         self.fingerprint = fingerprint(data)
 
@@ -107,6 +107,7 @@ class Checkpoint:
         if 'batchsize' in differ and about['minibatch']:
             raise FileError('%s: was stopped within epoch %d: batchsize = %d can be changed between epochs only'
                             % (self.path, about['epoch'], there['batchsize']))
+        self.differ = differ
         self.changes = about['changes'] + [' '.join(['epoch %d:' % about['epoch']] + [
             typed(name, self.settings[name]) for name in differ])] * bool(differ)
         if about['fingerprint'] != self.fingerprint:
@@ -143,6 +144,8 @@ class Checkpoint:
                 raise FileError('%s: is of another training: %s = %r in epoch %d, not %r (%s may be named in change=)'
                                 % (self.path, name, was[epoch - 1], epoch, rate(epoch), name))
             state.rates[name], state.since[name] = was, about['epoch'] if others else since
+            if others and name not in self.differ:
+                self.changes.append('epoch %d: %s' % (about['epoch'], typed(name, rate(min(about['epoch'], nepoch)))))
         for value, variable in zip(values, state.variables):
             variable.set_value(value)
         kind, *others = about['rng_state']

@@ -178,18 +178,17 @@ def test_another_function_of_the_epoch_is_refused_where_it_has_been_asked(tmp_pa
     log = train(path, nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
     assert log == train(tmp_path / 'b.npz', nepoch=3, eta_of=lambda epoch: 0.1 / min(epoch, 2))
     assert log[0] == '# eta: 0.1 in epoch 1, 0.05 in epoch 3'
-    assert train(path, nepoch=4, eta_of=lambda epoch: 0.01 * epoch, change=('eta',))[0] == (
-        '# eta: 0.1 in epoch 1, 0.04 in epoch 4, another from epoch 4 on')
+    told = ['# changed from epoch 4: eta=0.04', '# eta: 0.1 in epoch 1, 0.04 in epoch 4']
+    assert train(path, nepoch=4, eta_of=lambda epoch: 0.01 * epoch, change=('eta',))[:2] == told
     again = train(path, nepoch=5, eta_of=lambda epoch: 0.01 * epoch)         # what it was changed to, asked once more
-    assert again[0] == '# eta: 0.1 in epoch 1, 0.05 in epoch 5, another from epoch 4 on'
+    assert again[:2] == ['# changed from epoch 4: eta=0.04', '# eta: 0.1 in epoch 1, 0.05 in epoch 5']
 
 
 def test_another_constant_is_told_where_it_was_asked_for(tmp_path):
-    path = tmp_path / 'a.npz'
-    assert not any(line.startswith(('# eta', '# mu')) for line in train(path, nepoch=2))
-    log = train(path, nepoch=3, mu=0.5, change=('mu',))
-    assert log[0] == '# mu: 0.8 in epoch 1, 0.5 in epoch 3, another from epoch 3 on'
-    assert train(path, mu=0.5)[0] == '# mu: 0.8 in epoch 1, 0.5 in epoch 4, another from epoch 3 on'
+    path, told = tmp_path / 'a.npz', '# changed from epoch 3: mu=0.5'
+    assert train(path, nepoch=2)[0].startswith('###')
+    assert train(path, nepoch=3, mu=0.5, change=('mu',))[:2] == [told, '### 2-layer MLP']
+    assert train(path, mu=0.5)[:2] == [told, '### 2-layer MLP']
 
 
 def test_a_checkpoint_that_tells_of_eta_alone_resumes_as_it_did(four_epochs, tmp_path):
