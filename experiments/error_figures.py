@@ -54,7 +54,7 @@ def curves_figure(groups, width=DEFAULT_WIDTH, of='error', behind=False):
         panels[0].set_yscale('log')
     else:
         top = 1.1 * max(known) or 1
-        beyond = any(max(np.mean(values) for values in column) > top for group in groups
+        beyond = any(max(map(np.mean, filter(None, column)), default=0) > top for group in groups
                      for column in list(zip(*by_epoch(group).values()))[TRAIN:])
         panels[0].set_ylim(-0.03 * top, top)
         label = 'error / %' + (', cut off at %.2g' % top if beyond else '')

@@ -26,11 +26,11 @@ class LogError(Exception):
 
 UNITS = {'d': 86400, 'h': 3600, 'min': 60, 's': 1, 'ms': 1e-3, 'us': 1e-6, 'µs': 1e-6, 'ns': 1e-9}
 FLOAT = r'\d+(?:\.\d+|(?=e))(?:e[+-]\d+)?'         # as Python prints it: 1 alone is a line cut short
-RESULT = re.compile(r'(\d+) (-?{0}) ({0}) ({0})(?: ({0}))?$'.format(FLOAT))
+RESULT = re.compile(r'(\d+) (-?{0}) ({0}) ({0}|nan)(?: ({0}))?$'.format(FLOAT))
 TITLE = re.compile(r'### (?!training:)')
 NET = re.compile(r'# (Xdim|D): ')                   # the article leaves the title out at times
 HEADER = re.compile('# .')                          # a layer's line, or whatever log_header of a net of your own prints
-TRAINING = re.compile(r'### training: NL = ([1-9]\d*) NV = ([1-9]\d*) K = \d+ batchsize = ([1-9]\d*)$')
+TRAINING = re.compile(r'### training: NL = ([1-9]\d*) NV = (0|[1-9]\d*) K = \d+ batchsize = ([1-9]\d*)$')
 TESTING = re.compile(r'# NT = ([1-9]\d*)$')
 OURS = re.compile(r'# (data|seed|run|settings|hyperparameters|versions|machine|threads|diverged|changed|script): (.*)')
 END = re.compile(r'In \[|CPU times: |Wall time: |stopped by Ctrl-C|the cost is ')     # of IPython, or on stderr
@@ -119,10 +119,10 @@ def read_logs(path):
 
     name: the path; header: the lines that tell the net; source: what '# data:' says; rows: {epoch: (cost, training
     error, validation error)}; test: (epoch, test cost, the errors in training, validation and test), None where the
-    run was stopped or diverged; diverged: where it did; changed: what trials.py was given as settings; settings: a
-    dictionary of those that the article's first run had otherwise; hyperparameters: of all. Errors in %. Between a
-    log's first line and its last result a line of any other kind is an error; elsewhere it is passed over. Raises
-    LogError naming file and line.
+    run was stopped or diverged; a validation error is None where NV is 0; diverged: where it did; changed: what
+    trials.py was given as settings; settings: a dictionary of those that the article's first run had otherwise;
+    hyperparameters: of all. Errors in %. Between a log's first line and its last result a line of any other kind is
+    an error; elsewhere it is passed over. Raises LogError naming file and line.
     """
     return parse(read_text(str(path)), str(path))
 
@@ -173,10 +173,13 @@ def parse(text, path):
 
 def add_result(log, epoch, cost, train, valid, test):
     """Puts a result line's columns into a log; ValueError where they cannot follow those before."""
-    epoch, cost, errors = int(epoch), float(cost), [float(error) for error in (train, valid, test) if error]
+    epoch, cost = int(epoch), float(cost)
+    errors = [None if error == 'nan' else float(error) for error in (train, valid, test) if error]
     last = max(log['rows'], default=-1)
-    if max(errors) > 100 or not math.isfinite(cost):
+    if any(error > 100 for error in errors if error is not None) or not math.isfinite(cost):
         raise ValueError('errors must be 0 to 100 %, the cost a finite number')
+    if (valid == 'nan') != (log['NV'] == 0):
+        raise ValueError('the validation error is nan where NV = 0, and nowhere else')
     if epoch < last or epoch == last and not test:
         raise ValueError('comes after epoch %d' % last)
     if not test:

@@ -33,8 +33,9 @@ def read(results):
 
 
 def errors_of(logs):
-    """(training, validation, test errors) in % after the last epoch, of those that did not diverge."""
-    return list(zip(*[log.test[2:] for log in logs if log.test]))
+    """(training, validation, test errors) in % after the last epoch, of those that did not diverge; [] where none is."""
+    of_kind = zip(*[log.test[2:] for log in logs if log.test])
+    return [[error for error in errors if error is not None] for errors in of_kind] or [[]] * 3
 
 
 def statistics(values):
@@ -82,7 +83,7 @@ def rows(trials):
         diverged = sum(log.diverged is not None for log in logs)
         seeds = str(len(logs)) + (', %d diverged' % diverged if diverged else '')
         row = [', '.join(filter(None, (name, changed))), seeds]
-        for values in errors_of(logs) or [()] * 3:
+        for values in errors_of(logs):
             row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else '%.3f' % values if values else '')
         row.append('%.3f to %.3f' % statistics(values)[2] if len(values) > 1 else '')
         row.append('%g / %g / %g' % article[:3] if article else '')
@@ -110,6 +111,8 @@ def every_value(trials):
         {str(log.seed) for logs in trials.values() for log in logs}, key=int))]]
     for name, logs in trials.items():
         for n, (error, values) in enumerate(zip(ERRORS, errors_of(logs))):
+            if not values:
+                continue
             mean, sd, interval = statistics(values)
             spread = ['', ''] if len(values) == 1 else ['%.3f' % sd, '%.3f to %.3f' % interval]
             seeds = ' '.join('%g' % log.test[2 + n] if log.test else '–' for log in logs)

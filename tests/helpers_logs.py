@@ -59,14 +59,15 @@ Wall time: 27min 18s
 
 
 def printed(test, seed=0, valid=2.0, train=0.5, data='MNIST', NT=10000, run=None, W1nch=16, settings=None,
-            batchsize=100):
+            batchsize=100, NV=10000):
     """A log of two epochs as the scripts print it; with run, one of a trial; with test None, one that was stopped."""
+    first, valid = ('90.42', valid) if NV else ('nan', float('nan'))
     lines = ['# data: %s' % data] + ['# seed: %s theano: 1.0.5 numpy: 1.23.5' % seed] * (seed is not None)
     lines += ['# settings: %s' % settings] * (settings is not None) + [
         '### 2-layer convnet', '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: %d ds1: (2, 2) H: 2304' % W1nch,
         '# H: 2304',
-        '### training: NL = 50000 NV = 10000 K = 10 batchsize = %d' % batchsize,
-        '0 2.30130529881 90.11 90.42', '1 0.125 %r %r' % (train, valid)]
+        '### training: NL = 50000 NV = %d K = 10 batchsize = %d' % (NV, batchsize),
+        '0 2.30130529881 90.11 %s' % first, '1 0.125 %r %r' % (train, valid)]
     if test is not None:
         lines += ['# NT = %d' % NT, '1 0.145825453382 %r %r %r' % (train, valid, test)]
         lines += ['# data: %s' % data] * ('not MNIST' in data)

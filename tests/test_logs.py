@@ -1,4 +1,5 @@
 """Printed logs as the article and the scripts print them, read back; what is not a log, told by file and line."""
+import ast
 import gzip
 
 import pytest
@@ -83,16 +84,19 @@ def test_wall_times(tmp_path, text, seconds):
     assert log.wall_seconds == pytest.approx(seconds)
 
 
-def test_what_the_script_prints_is_read(tmp_path):
+@pytest.mark.parametrize('NV', [100, 0])
+def test_what_the_script_prints_is_read(tmp_path, NV):
     """A real process; its stderr, too, as `2>&1` mixes them."""
     folder = write_folder(tmp_path, *arrays((12, 10), NL=600, NT=50))
-    run = run_script('data=' + folder, 'NL=500', 'W1nch=2', 'ds1=(4,4)', 'nepoch=1', 'seed=7', 'interval=1')
+    run = run_script('data=' + folder, 'NL=500', 'NV=%d' % NV, 'W1nch=2', 'ds1=(4,4)', 'nepoch=1', 'seed=7', 'interval=1')
     assert run.returncode == 0, run.stderr
     (log,) = logs.read_logs(save(tmp_path, 'small.log.gz', run.stdout + run.stderr))
-    assert (log.seed, log.source, log.NL, log.NV, log.NT) == (7, folder, 500, 100, 50)
-    assert log.settings == {'data': folder, 'NL': 500, 'W1nch': 2, 'ds1': (4, 4), 'nepoch': 1, 'seed': 7, 'interval': 1}
-    last = run.stdout.split('\n')[-2].split()
-    assert log.test == tuple([int(last[0])] + [float(column) for column in last[1:]]) and list(log.rows) == [0, 1]
+    assert (log.seed, log.source, log.NL, log.NV, log.NT) == (7, folder, 500, NV, 50)
+    assert log.settings == {'data': folder, 'NL': 500, 'NV': NV, 'W1nch': 2, 'ds1': (4, 4), 'nepoch': 1, 'seed': 7,
+                            'interval': 1}
+    last = run.stdout.split('\n')[-2].replace('nan', 'None').split()
+    assert log.test == tuple(map(ast.literal_eval, last)) and list(log.rows) == [0, 1]
+    assert (log.rows[0][2] is None) == (NV == 0)
     assert log.wall_seconds > 0
 
 
@@ -103,6 +107,7 @@ def test_what_the_script_prints_is_read(tmp_path):
     ('10 0.0379495452887 1.21 1.97', '10 1e+999 1.21 1.97', 7, 'errors must be 0 to 100 %, the cost a finite number'),
     ('10 0.0379495452887 1.21 1.97', '10 0.0379495452887 121.0 1.97', 7, 'errors must be 0 to 100 %'),
     ('10 0.0379495452887 1.21 1.97', '10 0.0379495452887 1.21 1', 7, 'neither a result nor a comment'),
+    ('0.0379495452887 1.21 1.97', '0.0379495452887 1.21 nan', 7, 'nan where NV = 0, and nowhere else'),
     ('20 0.0214', '10 0.0214', 8, 'comes after epoch 10'),
     ('20 0.0214', '5 0.0214', 8, 'comes after epoch 10'),
     ('20 0.0214', 'a thought\n20 0.0214', 8, "'a thought': neither a result nor a comment of this log"),

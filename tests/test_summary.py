@@ -47,6 +47,18 @@ def test_the_ladder_s_test_errors_are_not_shown(tmp_path):
     assert list(summary.read(str(tmp_path))) == ['conv16-ds2']
 
 
+def test_without_validation_examples_their_cell_is_empty(tmp_path, capsys):
+    for seed, test in enumerate((0.4, 0.5)):
+        save(tmp_path / 'logs' / 'lenet', 'seed-%d.log.gz' % seed, printed(test, seed, run='lenet', NV=0))
+    summary.write(str(tmp_path))
+    capsys.readouterr()
+    lines = (tmp_path / 'RESULTS.md').read_text().split('\n')
+    assert [line.split(' | ')[2:5] for line in lines if line.startswith('| lenet | 2')] == [
+        ['0.500 ± 0.000', '', '0.450 ± 0.071']]
+    assert [line.split(' | ')[1] for line in lines if line.startswith('| lenet | t') or '| valid' in line[:15]] == [
+        'train', 'test']
+
+
 def test_with_the_ladder_alone_there_is_no_row(tmp_path, capsys):
     save(tmp_path / 'logs' / 'ladder-drop', 'seed-0.log.gz', printed(0.7, run='ladder-drop'))
     summary.write(str(tmp_path))
