@@ -33,7 +33,7 @@ def read(results):
 
 
 def errors_of(logs):
-    """(training, validation, test errors) in % after the last epoch, of those that did not diverge; [] where none is."""
+    """[training, validation, test errors] in % after the last epoch, of those that did not diverge and have them."""
     of_kind = zip(*[log.test[2:] for log in logs if log.test])
     return [[error for error in errors if error is not None] for errors in of_kind] or [[]] * 3
 

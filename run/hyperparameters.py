@@ -1,5 +1,6 @@
 """The hyperparameters of mnist_convnet.py: what each of them may be, and what the article's first run had."""
 import os
+import sys
 
 import mnist
 from nnet import AFUNC
@@ -68,11 +69,15 @@ FIRST_RUN = {
     'decay': 0., 'maxnorm': 0., 'average': 0., 'shift': 0, 'rotate': 0., 'zoom': 0., 'elastic': 0.,
 }
 
+OF_KIND = {'conv': ('W%ddim', 'W%dnch', 'ds%d', 'st%d', 'pad%d', 'afunc%d', 'drop%d'),
+           'full': ('H%d', 'afunc%d', 'drop%d')}
+
 
 def from_command_line(doc, namespace, arguments):
     """All hyperparameters: those of the script's namespace, with the arguments, name=value, in their place.
 
-    They are put back into the namespace once all of them are checked. Raises SettingError.
+    They are put back into the namespace once all of them are checked; those of layers that are not there are told on
+    stderr. Raises SettingError.
     """
     found = parse(doc, namespace, RULES, arguments)
     if found['batchsize'] > found['NL']:
@@ -81,8 +86,18 @@ def from_command_line(doc, namespace, arguments):
         raise SettingError('resume = True: checkpoint must name the file to resume from')
     if found['save'] and os.path.realpath(found['save']) == os.path.realpath(found['checkpoint'] or os.curdir):
         raise SettingError('save = %r: must be another file than checkpoint' % found['save'])
+    idle = [typed(name, found[name]) for name in of_no_layer(found['hidden']) if found[name] != FIRST_RUN[name]]
+    if idle:
+        print('# not used: %s: hidden = %r has no such layer' % (' '.join(idle), found['hidden']), file=sys.stderr)
     namespace.update(found)
     return found
+
+
+def of_no_layer(hidden):
+    """The settings of layers, in the order of RULES, that none of the hidden layers takes."""
+    taken = {name % n for n, kind in enumerate(hidden.split('-'), 1) for name in OF_KIND[kind]}
+    known = {name % n for names in OF_KIND.values() for name in names for n in (1, 2, 3)}
+    return [name for name in RULES if name in known - taken]
 
 
 def settings_line(settings):

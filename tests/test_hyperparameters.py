@@ -44,6 +44,16 @@ def test_activation_functions_are_those_of_the_layers():
         assert {afunc for afunc in nnet.AFUNC if RULES[name][0](afunc)} == set(nnet.AFUNC) - {'softmax'}
 
 
+@pytest.mark.parametrize('arguments, told', [
+    (['H1=300', 'W2nch=8', 'drop1=0.5'], "# not used: H1=300 W2nch=8: hidden = 'conv' has no such layer\n"),
+    (['hidden=full-full', 'W1nch=8', 'ds2=(3,3)', 'H1=300', 'H3=5'],
+     "# not used: W1nch=8 \"ds2=(3,3)\" H3=5: hidden = 'full-full' has no such layer\n"),
+    (['hidden=conv-conv-full', 'W1nch=8', 'st2=(1,1)', 'H3=50', 'drop3=0.5', 'afunc2=ReLu', 'pad1=2'], '')])
+def test_settings_of_layers_that_are_not_there_are_told(arguments, told, capsys):
+    settings_of(*arguments)
+    assert capsys.readouterr().err == told
+
+
 def test_a_folder_may_have_a_number_for_a_name(tmp_path, monkeypatch):
     (tmp_path / '123').mkdir()
     monkeypatch.chdir(tmp_path)

@@ -88,7 +88,8 @@ def test_wall_times(tmp_path, text, seconds):
 def test_what_the_script_prints_is_read(tmp_path, NV):
     """A real process; its stderr, too, as `2>&1` mixes them."""
     folder = write_folder(tmp_path, *arrays((12, 10), NL=600, NT=50))
-    run = run_script('data=' + folder, 'NL=500', 'NV=%d' % NV, 'W1nch=2', 'ds1=(4,4)', 'nepoch=1', 'seed=7', 'interval=1')
+    run = run_script('data=' + folder, 'NL=500', 'NV=%d' % NV, 'W1nch=2', 'ds1=(4,4)', 'nepoch=1', 'seed=7',
+                     'interval=1')
     assert run.returncode == 0, run.stderr
     (log,) = logs.read_logs(save(tmp_path, 'small.log.gz', run.stdout + run.stderr))
     assert (log.seed, log.source, log.NL, log.NV, log.NT) == (7, folder, 500, NV, 50)
