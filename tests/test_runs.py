@@ -25,6 +25,15 @@ def test_lenet_is_the_tutorial_s(monkeypatch):
     assert [settings[name] for name in ('eta', 'mu', 'batchsize', 'nepoch')] == [0.1, 0, 500, 200]
 
 
+def test_the_frontier_is_of_four_layers_at_most_and_uses_all_60000():
+    assert list(runs.FRONTIER) == ['frontier', 'frontier-3layer', 'frontier-distorted']
+    for name, run in runs.FRONTIER.items():
+        assert (run.settings['NL'], run.settings['NV']) == (60000, 0)
+        assert len(run.settings['hidden'].split('-')) + 1 == (3 if name == 'frontier-3layer' else 4)      # with softmax
+        assert any(run.settings.get(kind) for kind in ('shift', 'rotate', 'zoom', 'elastic')) == (
+            name == 'frontier-distorted')
+
+
 def test_runs_are_named_singly_and_in_groups():
     assert list(runs.runs_named('lenet,conv16-ds2')) == ['lenet', 'conv16-ds2']
     assert list(runs.runs_named('article')) == list(runs.ARTICLE)
