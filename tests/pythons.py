@@ -65,8 +65,8 @@ def main(names, arguments):
         python = os.path.join(folder, '.venv', 'bin', 'python')
         printed = logs(python, folder)
         first = first or printed
-        command = ['make', 'test', 'PYTHONS=' + name, 'ARGS=' + ' '.join(map(shlex.quote, arguments))]
-        tests = call(command, folder, check=False).stdout
+        command = ['make', '--no-print-directory', 'test', 'PYTHONS=' + name]
+        tests = call([*command, 'ARGS=' + ' '.join(map(shlex.quote, arguments))], folder, check=False).stdout
         outcome = tests.strip().split('\n')[-1].strip('= ')
         print('| %s | %s, %s | %.0f s | %s | %s |' % (
             *call([python, '-c', VERSIONS], folder).stdout.split(), seconds, outcome,

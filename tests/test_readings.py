@@ -50,7 +50,7 @@ def distances_of(key, printed, **values):
     """{reading: |z|} of one figure."""
     found = distances.distances({'run': {key: printed}}, {
         reading: {'run': [{} if value is None else {key: value} for value in of]} for reading, of in values.items()})
-    return {reading: of['run', *key] for reading, of in found.items()}
+    return {reading: of[('run', *key)] for reading, of in found.items()}
 
 
 def test_distances_equal_those_worked_out_by_hand():
