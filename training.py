@@ -53,14 +53,14 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
     cost = net.training_cost(X, t)
     check_cost(net, cost)
-    momentum_now = mu if is_number(mu) else theano.shared(np.zeros((), theano.config.floatX), 'mu')
-    updates = (optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=decay))(cost, net.params)
+    momentum_now = float(mu) if is_number(mu) else theano.shared(np.zeros((), theano.config.floatX), 'mu')
+    updates = (optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=float(decay)))(cost, net.params)
     check_updates(updates)
     if maxnorm:
-        updates = limit_norms(updates, net.params, maxnorm)
+        updates = limit_norms(updates, net.params, float(maxnorm))
     means = []
     if average:
-        means, updates = running_means(updates, net.params, average)
+        means, updates = running_means(updates, net.params, float(average))
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means)
     earlier = checkpoint.restore(net, state, nepoch, interval, rates) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
@@ -92,7 +92,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                 if epoch > 0:
                     eta_now, mu_now, noise = rates['eta'](epoch), rates['mu'](epoch), noise_of(seed, epoch)
                     state.rates['eta'][epoch - 1:], state.rates['mu'][epoch - 1:] = [eta_now], [mu_now]
-                    if momentum_now is not mu:
+                    if not is_number(mu):
                         momentum_now.set_value(np.asarray(mu_now, momentum_now.dtype))
                     for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:
                         done = epoch - 1 + state.minibatch / nbatch

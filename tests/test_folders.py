@@ -27,7 +27,7 @@ QMNIST = ['qmnist-train-images-idx%d-ubyte', 'qmnist-train-labels-idx%d-int', 'q
 def test_published_names_are_found(tmp_path, names, pack):
     """Of QMNIST's labels, the first column is the class; others are of the writer, and go beyond a byte."""
     X, t, XT, tT = arrays()
-    columns = [np.column_stack([labels, labels + 100000]).astype('int32') for labels in (t, tT)]
+    columns = [np.column_stack([labels, labels.astype('int32') + 100000]) for labels in (t, tT)]
     files = (X, columns[0], XT, columns[1]) if names is QMNIST else (X, t, XT, tT)
     data = mnist.load(write_folder(tmp_path, *files, pack=pack, names=names), NL=50)
     assert data.tL.tolist() == t[:50].tolist() and data.tT.tolist() == tT.tolist() and data.K == 3

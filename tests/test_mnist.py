@@ -80,7 +80,7 @@ def test_numpy_integers_and_paths_will_do(tmp_path):
     (lambda X, t, XT, tT: (X.astype(int) * 256, t, XT, tT), r'train images\[.*\] = \d+: must be from 0 to 255'),
     (lambda X, t, XT, tT: (X > 128, t, XT, tT), r'train images are of dtype bool: must be numbers'),
     (lambda X, t, XT, tT: (X, t.astype(int) - 1, XT, tT), r'train labels\[0\] = -1: must be from 0 to 65535'),
-    (lambda X, t, XT, tT: (X, t, XT, tT + 10**6), r'test labels\[0\] = 1000000: must be from 0 to 65535'),
+    (lambda X, t, XT, tT: (X, t, XT, tT.astype(int) + 10**6), r'test labels\[0\] = 1000000: must be from 0 to 65535'),
     (lambda X, t, XT, tT: (X, t / 1., XT, tT), r'train labels are of dtype float64: must be integers'),
     (lambda X, t, XT, tT: (X, np.eye(3)[t], XT, tT), r'train images have 3 dimensions, labels 2'),
     (lambda X, t, XT, tT: (X, t[:-1], XT, tT), r'60 train images, but 59 labels'),

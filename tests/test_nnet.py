@@ -86,7 +86,7 @@ def test_streams_of_random_numbers_are_known_from_seed_purpose_and_epoch():
     (dict(D=1, H=2**21), 'H = 2097152: must be at most 1048576, of which a thousand examples take 4 GiB'),
     (dict(withBias='no'), "withBias = 'no': must be one of True, False"),
     (dict(H=float('nan')), 'H = nan: must be a whole number from 1 to 1000000000'),
-    (dict(D=np.float64(3)), 'D = 3.0: must be a whole number from 1 to 1000000000'),
+    (dict(D=np.float64(3)), 'D = %r: must be a whole number from 1 to 1000000000' % np.float64(3)),
     (dict(afunc=None), 'afunc = None: must be one of linear, ReLu, sigmoid, tanh, softmax'),
     (dict(rng=None), 'rng = None: must be a numpy RandomState'),
 ])

@@ -49,6 +49,16 @@ def trained_in_numpy(decay=0., maxnorm=0., average=0., share=lambda done: 1., mu
     return params, means
 
 
+def test_numbers_of_numpy_are_as_good_as_python_s():
+    """A float64 of NumPy would make a sum of single precision a double, which an update refuses."""
+    numbers = [0.2, 0.8, dict(decay=0.05, maxnorm=0.5, average=0.9, warmup=1, seed=3)]
+    logs = []
+    for eta, mu, options in (numbers, [np.float64(0.2), np.float64(0.8), {
+            name: np.array(value)[()] for name, value in numbers[2].items()}]):
+        logs.append(training.train(small_net(), small_data(), eta, mu, BATCHSIZE, NEPOCH, 1, RNG(5), **options))
+    assert logs[0] == logs[1]
+
+
 @pytest.mark.parametrize('options, share', [
     (dict(decay=0.05), None), (dict(maxnorm=0.5), None), (dict(average=0.9), None),
     (dict(schedule='linear'), lambda d: 1 - d), (dict(schedule='cosine'), lambda d: (1 + np.cos(np.pi * d)) / 2),
