@@ -54,7 +54,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     cost = net.training_cost(X, t)
     check_cost(net, cost)
     momentum_now = float(mu) if is_number(mu) else theano.shared(np.zeros((), theano.config.floatX), 'mu')
-    updates = (optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=float(decay)))(cost, net.params)
+    optimiser_now = optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=float(decay))
+    updates = optimiser_now(cost, net.params)
     check_updates(updates)
     if maxnorm:
         updates = limit_norms(updates, net.params, float(maxnorm))
