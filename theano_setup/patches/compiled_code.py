@@ -19,7 +19,8 @@ def after_import(theano):
         if key is None or key[0]:
             return key
         nodes = self.schedule(fgraph)                         # scan's fgraph has no apply_nodes
-        versions = [node.op.c_code_cache_version_apply(node) for node in nodes]
+        versions = [node.op.c_code_cache_version_apply(node) for node in nodes
+                    if hasattr(node.op, 'c_code_cache_version_apply')]                       # Scan has none
         versions += [v.type.c_code_cache_version() for node in nodes for v in node.inputs + node.outputs]
         return (tuple(versions) if all(versions) else (), key[1])
 
