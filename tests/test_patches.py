@@ -72,6 +72,18 @@ def test_scan():
     np.testing.assert_allclose(gradient, 4 * x ** 3)
 
 
+def test_a_scan_within_a_scan():
+    """The inner one is a node of what the outer one compiles."""
+    x, k = T.dscalar(), T.iscalar()
+
+    def power(n, x):
+        return theano.scan(lambda power, x: power * x, outputs_info=T.ones_like(x), non_sequences=x, n_steps=n)[0][-1]
+
+    total = theano.scan(power, sequences=T.arange(1, k + 1), non_sequences=x)[0].sum()        # x + x^2 + ... + x^k
+    f = theano.function([x, k], [total, theano.grad(total, x)])
+    np.testing.assert_allclose(f(2., 4), [2 + 4 + 8 + 16, 1 + 4 + 12 + 32])
+
+
 def test_hessian_and_jacobian():
     x = T.dvector()
     y = (x ** 3).sum() + x[0] * x[1]
