@@ -48,20 +48,20 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     check_options(log, checkpoint, optimiser, after_epoch)
     check_regularisation(optimiser, decay, maxnorm, average, schedule, SCHEDULES, warmup, distort, seed)
     rates = rates_of(eta, mu, nepoch)
+    decay, maxnorm, average = float(decay), float(maxnorm), float(average)      # NumPy's would make all of it float64
     log = [] if log is None else log
     NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
     cost = net.training_cost(X, t)
     check_cost(net, cost)
     momentum_now = float(mu) if is_number(mu) else theano.shared(np.zeros((), theano.config.floatX), 'mu')
-    optimiser_now = optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=float(decay))
-    updates = optimiser_now(cost, net.params)
+    updates = (optimiser or functools.partial(momentum, eta=rate, mu=momentum_now, decay=decay))(cost, net.params)
     check_updates(updates)
     if maxnorm:
-        updates = limit_norms(updates, net.params, float(maxnorm))
+        updates = limit_norms(updates, net.params, maxnorm)
     means = []
     if average:
-        means, updates = running_means(updates, net.params, float(average))
+        means, updates = running_means(updates, net.params, average)
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means)
     earlier = checkpoint.restore(net, state, nepoch, interval, rates) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)

@@ -53,8 +53,8 @@ OTHERS = {
 }
 
 # The best nets that were found: chosen on the validation examples, then trained on all 60000.
-OVERLAP = {'ds1': (3, 3), 'st1': (2, 2), 'ds2': (3, 3), 'st2': (2, 2), 'afunc1': 'ReLu', 'afunc2': 'ReLu'}
-BEST = dict(OVERLAP, W1nch=32, W2nch=64, mu=0.9, schedule='linear', NL=60000, NV=0)
+BEST = {'W1nch': 32, 'W2nch': 64, 'ds1': (3, 3), 'st1': (2, 2), 'ds2': (3, 3), 'st2': (2, 2), 'afunc1': 'ReLu',
+        'afunc2': 'ReLu', 'mu': 0.9, 'schedule': 'linear', 'NL': 60000, 'NV': 0}
 FRONTIER = {
     'frontier': Run(dict(BEST, hidden='conv-conv-full', afunc3='ReLu', drop1=0.2, drop2=0.3, drop3=0.5, nepoch=36),
                     None),

@@ -84,8 +84,8 @@ def rows(trials):
         seeds = str(len(logs)) + (', %d diverged' % diverged if diverged else '')
         row = [', '.join(filter(None, (name, changed))), seeds]
         for values in errors_of(logs):
-            row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else ''.join(
-                '%.3f' % value for value in values))
+            row.append('%.3f ± %.3f' % statistics(values)[:2] if len(values) > 1 else
+                       '%.3f' % values[0] if values else '')
         row.append('%.3f to %.3f' % statistics(values)[2] if len(values) > 1 else '')
         row.append('%g / %g / %g' % article[:3] if article else '')
         row.append(verdict(article.test, values) if article and values else '')

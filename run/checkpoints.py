@@ -148,8 +148,8 @@ class Checkpoint:
                 self.changes.append('epoch %d: %s' % (about['epoch'], typed(name, rate(min(about['epoch'], nepoch)))))
         for value, variable in zip(values, state.variables):
             variable.set_value(value)
-        kind, *others = about['rng_state']
-        state.rng.set_state((kind, arrays['rng_state'], *others))
+        kind, *rest = about['rng_state']
+        state.rng.set_state((kind, arrays['rng_state'], *rest))
         state.begin(about['epoch'])
         state.minibatch = about['minibatch']
         lines = {line.split()[0]: line for line in about['log'] if not line.startswith('#')}
@@ -161,7 +161,7 @@ class Checkpoint:
         return header + [lines[epoch] for epoch in due if epoch in lines]
 
     def save(self, net, state):
-        kind, keys, *others = state.rng_state
+        kind, keys, *rest = state.rng_state
         values = [variable.get_value(borrow=True) for variable in state.variables]
         arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys)
         archive.write(self.path, 'checkpoint', FORMAT, dict(
@@ -169,7 +169,7 @@ class Checkpoint:
             Xshape=self.data.XL.shape[1:], K=self.data.K, source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
             means=len(state.means), rates=state.rates, since=state.since,
-            rng_state=[kind] + others), arrays)
+            rng_state=[kind] + rest), arrays)
 
 
 def difference(there, here):

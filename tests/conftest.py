@@ -115,6 +115,14 @@ def drawn_run(tmp_path_factory):
     return run, path
 
 
+@pytest.fixture(scope='session')
+def four_epochs(tmp_path_factory):
+    """A checkpoint of a small training of four epochs at once, not to be written to, and its log."""
+    from helpers_checkpoints import train
+    path = tmp_path_factory.mktemp('whole') / 'whole.npz'
+    return path, train(path)
+
+
 @pytest.fixture
 def ipython(tmp_path):
     """A real IPython in a pseudo-terminal, at its prompt."""
