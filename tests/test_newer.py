@@ -56,3 +56,15 @@ def test_c_code_that_newer_numpys_would_not_compile():
     expected = [x.cumsum(), x.cumsum(axis=1), x.argmax(), x.T[:, None], z * z + 1, increased, replaced]
     for found, wanted in zip(f(x, z, i), expected):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_random_numbers_without_updates_leave_their_generator_alone():
+    """Twice the same, those that NumPy draws from the same state."""
+    random = T.shared_randomstreams.RandomStreams(1)
+    drawn = random.uniform((3,), dtype='float64')
+    f = theano.function([], drawn, no_default_updates=True)
+    numpys = np.random.RandomState()
+    numpys.set_state(random.state_updates[0][0].get_value().get_state())
+    expected = numpys.rand(3)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(), expected)

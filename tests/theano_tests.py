@@ -2,6 +2,7 @@
 
 They are of 2020, written for nose and unittest as these were: what is gone of both has a stand-in here.
 """
+import functools
 import importlib
 import inspect
 import os
@@ -45,14 +46,27 @@ def raises(*errors):
     return decorator
 
 
-class SetupOfNose:
-    """A plugin of pytest, which calls a class's setup() no more since pytest 8."""
+def all_in_one(test):
+    """A test that runs what the generator `test` yields, (function, argument, ...) each."""
+    def wrapped(*args):
+        for function, *arguments in test(*args):
+            function(*arguments)
+    wrapped.__name__ = test.__name__
+    return functools.partialmethod(wrapped) if inspect.ismethod(test) else wrapped
+
+
+class AsNose:
+    """A plugin of pytest, which calls a class's setup() no more since pytest 8, and no test that yields since 4."""
 
     @staticmethod
-    def pytest_pycollect_makeitem(obj):
+    def pytest_pycollect_makeitem(collector, name, obj):
         if inspect.isclass(obj) and not issubclass(obj, unittest.TestCase) and hasattr(obj, 'setup') \
                 and not hasattr(obj, 'setup_method'):
             obj.setup_method = lambda self, method: self.setup()
+        if inspect.isgeneratorfunction(obj) and name.startswith('test'):
+            setattr(collector.obj, name, all_in_one(obj))
+            return list(collector._genfunctions(name, getattr(collector.obj, name)))
+        return None
 
 
 if __name__ == '__main__':
@@ -61,4 +75,4 @@ if __name__ == '__main__':
     from theano_setup import theano
     importlib.import_module('fused')                   # puts its rewrites among Theano's
     root = os.path.dirname(theano.__path__[0])
-    sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '--rootdir', root, *sys.argv[1:]], plugins=[SetupOfNose()]))
+    sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '--rootdir', root, *sys.argv[1:]], plugins=[AsNose()]))

@@ -14,7 +14,8 @@ def patches():
     if sys.version_info >= (3, 12):
         names += ['newer.python_modules']
     if int(np.__version__.split('.')[0]) >= 2:
-        names += ['newer.numpy_names', 'newer.numpy_numbers', 'newer.c_code', 'newer.inc_subtensor']
+        names += ['newer.numpy_names', 'newer.numpy_numbers', 'newer.c_code', 'newer.inc_subtensor',
+                  'newer.random_state']
     if sys.version_info >= (3, 11):
         names += ['patches.scan_in_python']
     names += ['patches.garbage', 'patches.light_import', 'patches.compile_lock', 'patches.full_disk',
