@@ -65,8 +65,13 @@ static void field_along_columns(real *__restrict__ field, real *__restrict__ kno
             knot[n] = most * uniform(key, (uint32_t)(8 + k * cols + n));
         for (len first = 0; first < d->col; first += KNOT, field += KNOT) {
             const real *at = knot + first / KNOT;
-            for (int f = 0; f < MIN(KNOT, d->col - first); f++)
-                field[f] = w[f][0] * at[0] + w[f][1] * at[1] + w[f][2] * at[2] + w[f][3] * at[3];
+            for (int f = 0; f < MIN(KNOT, d->col - first); f++) {
+                field[f] = 0;           /* one product after the other: a sum of two could be fused in two ways */
+                field[f] += w[f][1] * at[1];
+                field[f] += w[f][0] * at[0];
+                field[f] += w[f][2] * at[2];
+                field[f] += w[f][3] * at[3];
+            }
         }
         field -= CEIL_DIV(d->col, KNOT) * KNOT - d->col;
     }

@@ -7,7 +7,7 @@
  *
  * Results are the same to the last bit on every processor with fused multiply-adds: no sum's order follows the width
  * of the vectors or the number of registers or threads, and every multiply-add is fused, as the compiler is told to
- * (-ffp-contract=fast).
+ * (-ffp-contract=fast). No two products are added to each other: the compiler could fuse either.
  */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NOT_INLINED static __attribute__((noinline))
