@@ -43,6 +43,22 @@ def test_types_of_constants(floatX):
         assert theano._asarray(300, 'int8') == 44
 
 
+def test_gradients_that_name_types_of_theano():
+    """Of functions whose derivatives have constants in them, against finite differences."""
+    for function in T.exp2, T.arcsin, T.arccos, T.arctan, T.arctanh, T.arcsinh, T.deg2rad, T.rad2deg:
+        theano.gradient.verify_grad(function, [np.array([0.1, 0.5])], rng=np.random, mode='FAST_COMPILE')
+    for function in T.arccosh, lambda x: T.ceil_intdiv(T.cast(7 * x, 'int64'), np.int64(2)) * x:
+        theano.gradient.verify_grad(function, [np.array([1.2, 2.1])], rng=np.random, mode='FAST_COMPILE')
+
+
+def test_reciprocal_without_c():
+    """1 / x in double precision, of real and of complex numbers."""
+    for x in np.array([0.3, 7.]), np.array([0.3 + 2j, 7.]):
+        X = T.TensorType(str(x.dtype), (False,))('X')
+        found = theano.function([X], T.inv(X), mode='FAST_COMPILE')(x)
+        np.testing.assert_allclose(found, 1 / x, rtol=1e-15)
+
+
 def test_c_code_that_newer_numpys_would_not_compile():
     """No axis, sizes of elements, complex numbers, rows named twice: against NumPy."""
     X, Z, index = T.dmatrix(), T.zmatrix(), T.lvector()

@@ -24,6 +24,8 @@ def module(name, **contents):
 def stand_ins():
     """nose, which Python 3.10 and later cannot import; what NumPy and unittest (in Python 3.12) have lost."""
     np.testing.dec = types.SimpleNamespace(skipif=unittest.skipIf)
+    np.float = float
+    np.find_common_type = lambda arrays, scalars: np.result_type(*arrays, *scalars)
     case = unittest.TestCase()
     module('nose', __path__=[])
     module('nose.plugins', __path__=[])

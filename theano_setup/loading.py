@@ -15,7 +15,7 @@ def patches():
         names += ['newer.python_modules']
     if int(np.__version__.split('.')[0]) >= 2:
         names += ['newer.numpy_names', 'newer.numpy_numbers', 'newer.c_code', 'newer.inc_subtensor',
-                  'newer.random_state']
+                  'newer.random_state', 'newer.numpy_types']
     if sys.version_info >= (3, 11):
         names += ['patches.scan_in_python']
     names += ['patches.garbage', 'patches.light_import', 'patches.compile_lock', 'patches.full_disk',

@@ -8,12 +8,14 @@ import contextlib
 
 import numpy as np
 
+from theano_setup.newer.numpy_types import type_of
+
 
 class Cast(dict):
     """np.cast[dtype](x) is x as an array of that type."""
 
     def __missing__(self, dtype):
-        return lambda x: np.asarray(x).astype(dtype)
+        return lambda x: np.asarray(x).astype(type_of(dtype))
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 Missing, since NumPy 2: np.asarray(300, 'int8') raises, where it wrapped around, so that Theano takes another, wrong
 type for its constants; 0.1 == np.float32(0.1) is True, as if 0.1 were a float32, so that with floatX=float64 constants
-become float32.
-Here: theano._asarray wraps around, and Theano's choice of a type compares in double precision.
+become float32; np.float32(1) / 0.3 is a float32, so that 1 / x of doubles is one where Theano has no C for it.
+Here: theano._asarray wraps around; Theano's choice of a type compares in double precision, and 1 / x divides in it.
 """
 import contextlib
 import sys
@@ -34,6 +34,7 @@ def repair():
     autocaster = sys.modules['theano.scalar.basic'].NumpyAutocaster
     call = autocaster.__call__
     autocaster.__call__ = lambda self, x: call(self, Exact(x) if type(x) is float else x)
+    sys.modules['theano.scalar.basic'].Inv.impl = lambda self, x: np.float64(1) / x
 
 
 @contextlib.contextmanager
