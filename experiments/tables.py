@@ -69,17 +69,15 @@ def runs(_, ja):
 
 
 def results(names, ja):
-    """Test errors over seeds, beside the article's; names: of runs, separated by commas; the article's if not given."""
+    """Test errors over seeds; names: of runs, separated by commas."""
     trials = summary.read(RESULTS)
-    head = ['実験', 'seed の数', 'テスト %', '記事', '時間', '記事'] if ja else [
-        'run', 'seeds', 'test %', 'article', 'wall time', 'article']
+    head = ['実験', 'seed の数', 'テスト %', '最小〜最大', '時間'] if ja else [
+        'run', 'seeds', 'test %', 'lowest to highest', 'wall time']
     rows = []
-    for name in names.split(',') if names else ARTICLE:
+    for name in names.split(','):
         test = [log.test[4] for log in trials[name] if log.test]
-        article = ARTICLE[name].article if name in ARTICLE else None
-        rows.append([name, str(len(trials[name])), '%.2f ± %.2f' % summary.statistics(test)[:2] if len(test) > 1 else (
-            '発散' if ja else 'diverges'), number(article and article.test), summary.duration(summary.wall(trials[name])),
-            summary.duration(article.wall) if article and article.wall else ''])
+        rows.append([name, str(len(test)), '%.3f ± %.3f' % summary.statistics(test)[:2],
+                     '%.2f – %.2f' % (min(test), max(test)), summary.duration(summary.wall(trials[name]))])
     return markdown([head] + rows, (1, 2, 3)) + '\n\n' + (
         '平均 ± 標準偏差.時間は 1 コアでの中央値.' if ja else 'Mean ± standard deviation; the median of the times on one core.')
 
