@@ -110,6 +110,19 @@ def test_a_theano_function_calls_the_blas_inside_scipy():
     assert re.search(r'lib\w*openblas\S* => \S*scipy\.libs', libraries)
 
 
+def test_blas_knows_what_the_processor_can_do():
+    """OpenBLAS's own name for the kernels that it has chosen."""
+    with open('/proc/cpuinfo') as file:
+        flags = file.read()
+    if ' avx2 ' not in flags:
+        pytest.skip('no AVX2')
+    run = python('-c', 'import ctypes; from theano_setup import theano, blas; blas=ctypes.CDLL(blas.scipy_library())\n'
+                 'name = next(getattr(blas, prefix + "openblas_get_corename") for prefix in ("", "scipy_")\n'
+                 '            if hasattr(blas, prefix + "openblas_get_corename"))\n'
+                 'name.restype = ctypes.c_char_p; print(name().decode())')
+    assert run.stdout.strip() not in ('Prescott', 'Core2', 'Nehalem', 'Sandybridge', ''), run.stderr
+
+
 def test_a_path_with_spaces_and_japanese(tmp_path):
     """SciPy's wheel under a folder that Theano's flags cannot carry."""
     folder = tmp_path / 'a b 日本'

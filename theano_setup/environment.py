@@ -141,10 +141,11 @@ def set_threads():
 def set_up():
     """Puts our settings before the user's own in THEANO_FLAGS; SystemExit at the first problem."""
     set_threads()
+    blas.name_instructions()
     for problem in problems():
         raise SystemExit('%s: %s' % problem)
     user = user_options()
-    scipy = importlib.import_module('scipy')      # after set_threads: it loads BLAS
+    scipy = importlib.import_module('scipy')      # after these two: it loads BLAS
     defaults = {
         'floatX': 'float32',
         'openmp': 'True',
