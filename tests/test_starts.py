@@ -96,6 +96,20 @@ def test_the_compiler_is_tried_once_for_all_processes(tmp_path):
         assert ('/try_march_' in given.read_text()) == tried
 
 
+def test_linking_is_tried_once_for_all_processes(tmp_path):
+    """What does not link is tried each time, so that it is found to be mended."""
+    compiler, calls, compiled = tmp_path / 'g++', tmp_path / 'calls', tmp_path / 'compiled'
+    flags = 'cxx=%s,base_compiledir=%s' % (compiler, compiled)
+    compiled.mkdir()
+    compiler.write_text('#!/bin/sh\necho "$@" >> "%s"\nexec "%s" "$@"\n' % (calls, shutil.which('g++')))
+    compiler.chmod(0o755)
+    for n, tries in enumerate((1, 1, 2, 3), 1):
+        wrong = ',gcc.cxxflags=-no' if n > 2 else ''
+        run = python('-c', 'from theano_setup import theano', THEANO_FLAGS=flags + wrong)
+        assert ('must be options that' in run.stderr) == (n > 2)
+        assert len([line for line in calls.read_text().splitlines() if '-o /dev/null' in line]) == tries
+
+
 def test_large_packages_are_imported_when_they_are_used():
     code = '''if True:
         from theano_setup import theano

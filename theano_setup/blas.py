@@ -2,6 +2,7 @@
 import contextlib
 import functools
 import glob
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -11,11 +12,23 @@ import sys
 INSIDE_SCIPY = 'the one inside SciPy: '
 
 
-def links(ldflags, compiler):
-    """Does a shared library, which is what Theano makes of an Op, link with these flags?"""
+def links(ldflags, compiler, folder):
+    """Does a shared library, which is what Theano makes of an Op, link with these flags?
+
+    A file in the folder, if it is there, stands for what did; what did not is tried again.
+    """
     command = [compiler, '-shared', '-fPIC', '-x', 'c++', '-', '-o', os.devnull] + ldflags.split()
     with contextlib.suppress(OSError):
-        return subprocess.run(command, input=b'', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        about = os.stat(compiler)
+        tried = command, os.environ.get('LIBRARY_PATH'), about.st_mtime_ns, about.st_size
+        path = os.path.join(folder, 'links-' + hashlib.sha256(repr(tried).encode()).hexdigest()[:16])
+        if os.path.exists(path):
+            return True
+        if subprocess.run(command, input=b'', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+            return False
+        with contextlib.suppress(OSError):
+            open(path, 'w').close()
+        return True
 
 
 def scipy_library():
@@ -41,22 +54,22 @@ def name_instructions():
 
 
 @functools.lru_cache(maxsize=None)
-def find(compiler):
+def find(compiler, folder):
     """(linker flags, description) of SciPy's BLAS, else the system's, else none; None if nothing at all links."""
     path = scipy_library()
     if path:
-        folder, name = os.path.split(path)
+        libraries, name = os.path.split(path)
         flags = '-l' + os.path.splitext(name)[0][len('lib'):]
         if len(path.split()) > 1 or set(path) & set(',\'"#\\'):
             # Theano cannot carry such a path in its flags: let the compiler find the file by its
             # environment, and the loader by its being loaded already.
-            os.environ['LIBRARY_PATH'] = folder + os.pathsep + os.environ.get('LIBRARY_PATH', '')
+            os.environ['LIBRARY_PATH'] = libraries + os.pathsep + os.environ.get('LIBRARY_PATH', '')
             importlib.import_module('scipy.linalg')
         else:
-            flags = '-L%s %s' % (folder, flags)             # Theano adds the rpath to every -L
-        if links(flags, compiler):
+            flags = '-L%s %s' % (libraries, flags)             # Theano adds the rpath to every -L
+        if links(flags, compiler, folder):
             return flags, INSIDE_SCIPY + path
     for flags in '-lopenblas', '-lblas', '':
-        if links(flags, compiler):
+        if links(flags, compiler, folder):
             return flags, "the system's: " + flags if flags else 'none: through NumPy, slower'
     return None

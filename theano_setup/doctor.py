@@ -23,7 +23,7 @@ def examine():
 def examine_theano():
     """The problems seen with Theano at work."""
     described = 'as set by the user' if 'blas.ldflags' in environment.user_options() else \
-        blas.find(environment.compiler())[1]
+        blas.find(environment.compiler(), environment.compile_folder())[1]
     from theano_setup import theano
     import numpy as np
     import scipy.signal

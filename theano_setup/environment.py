@@ -51,6 +51,12 @@ def compiler():
     return shutil.which(user.get('cxx', 'g++')) or (None if 'cxx' in user else shutil.which('clang++'))
 
 
+def compile_folder():
+    """Where Theano keeps compiled code; it begins with '~' where there is no home."""
+    user, home = user_options(), os.environ.get('HOME') or os.path.expanduser('~')
+    return os.path.expanduser(user.get('compiledir') or user.get('base_compiledir') or os.path.join(home, '.theano'))
+
+
 def python_version():
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         return Problem('Python %d.%d' % sys.version_info[:2],
@@ -83,10 +89,10 @@ def compiler_works():
     options = user_options().get('gcc.cxxflags')
     if not compiler():
         return None
-    if not blas.find(compiler()):
+    if not blas.find(compiler(), compile_folder()):
         return Problem('%s cannot make a shared library, which Theano needs' % compiler(),
                        'is it whole, is there room in %s?' % os.environ.get('TMPDIR', '/tmp'))
-    if options and not blas.links(options, compiler()):
+    if options and not blas.links(options, compiler(), compile_folder()):
         return Problem('gcc.cxxflags = %s in THEANO_FLAGS or .theanorc' % options,
                        'must be options that %s takes' % compiler())
 
@@ -98,13 +104,11 @@ def python_header():
                        'dnf install python3-devel' % sys.version_info[:2])
 
 
-def compile_folder():
+def compile_folder_is_writable():
     """Tried with a file, as Theano's own words on a folder that cannot be written are long."""
-    home = os.environ.get('HOME') or os.path.expanduser('~')
-    if home == '~':
+    folder = compile_folder()
+    if folder.startswith('~'):
         return Problem('no home folder, which Theano needs', 'set HOME')
-    user = user_options()
-    folder = os.path.expanduser(user.get('compiledir') or user.get('base_compiledir') or os.path.join(home, '.theano'))
     if '%' in folder:                             # in a .theanorc, to be completed by Theano
         return None
     try:
@@ -117,7 +121,8 @@ def compile_folder():
                        'for another folder, set THEANO_FLAGS=base_compiledir=FOLDER')
 
 
-CHECKS = [python_version, packages, device, compiler_is_there, compiler_works, python_header, compile_folder]
+CHECKS = [python_version, packages, device, compiler_is_there, compiler_works, python_header,
+          compile_folder_is_writable]
 
 
 def problems():
@@ -158,7 +163,7 @@ def set_up():
                              '-numpy%(numpy_version)s-scipy' + scipy.__version__,
     }
     if 'blas.ldflags' not in user:
-        defaults['blas.ldflags'], description = blas.find(compiler())
+        defaults['blas.ldflags'], description = blas.find(compiler(), compile_folder())
         if not description.startswith(blas.INSIDE_SCIPY):
             print("# BLAS: %s (SciPy's was not found or does not link)" % description, file=sys.stderr)
     flags = ['%s=%s' % item for item in defaults.items() if item[0].lower() not in user]
