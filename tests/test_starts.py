@@ -114,12 +114,28 @@ def test_large_packages_are_imported_when_they_are_used():
     code = '''if True:
         from theano_setup import theano
         import theano.tensor as T, sys
-        assert not {'scipy.stats', 'scipy.special', 'scipy.signal', 'setuptools'} & set(sys.modules)
+        assert not {'scipy.stats', 'scipy.special', 'scipy.signal', 'scipy.linalg', 'setuptools'} & set(sys.modules)
         p = T.chi2sf(1.5, 3).eval()
         import setuptools, distutils, scipy.stats
         print('setuptools' in distutils.__file__ and abs(p - scipy.stats.chi2.sf(1.5, 3)) < 1e-6)'''
     run = python('-c', code)
     assert run.stdout == 'True\n' and run.stderr == ''
+
+
+def test_products_and_decompositions_in_python():
+    """They are SciPy's, which is not imported before; against NumPy."""
+    code = """if True:
+        from theano_setup import theano
+        import numpy as np, theano.tensor as T
+        from theano.tensor.slinalg import cholesky
+        A, x = np.array([[4., 1.], [1., 3.]]), np.array([1., 2.])
+        a, b = T.dmatrix(), T.dvector()
+        f = theano.function([a, b], [T.dot(a, b), a + 2 * T.outer(b, b), cholesky(a)],
+                            mode=theano.Mode('py', 'fast_run'))
+        print({node.op.__class__.__name__ for node in f.maker.fgraph.apply_nodes} >= {'Gemv', 'ScipyGer', 'Cholesky'},
+              [np.allclose(*pair) for pair in zip(f(A, x), (A @ x, A + 2 * np.outer(x, x), np.linalg.cholesky(A)))])"""
+    run = python('-c', code, THEANO_FLAGS='blas.ldflags=')
+    assert run.stdout == 'True [True, True, True]\n', run.stderr
 
 
 def test_convolution_in_python():

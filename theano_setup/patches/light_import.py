@@ -1,8 +1,8 @@
 """Importing Theano brings large packages that it hardly uses.
 
 Symptom: `import theano` takes twice as long as it needs to.
-Cause: theano.scalar.basic_scipy imports scipy.stats and scipy.special, for a few Ops; convolution in Python, which is
-there for tests, scipy.signal; setuptools puts its own distutils, which imports much of setuptools, in the place of
+Cause: theano.scalar.basic_scipy imports scipy.stats and scipy.special, for a few Ops; products in Python scipy.linalg;
+convolution in Python, which is there for tests, scipy.signal; setuptools puts its own distutils, which imports much of setuptools, in the place of
 Python's.
 Here: the parts of SciPy are imported when they are first used; distutils is Python's own. Afterwards all can be
 imported as ever.
@@ -23,14 +23,16 @@ class Later(types.ModuleType):
         self.real = real
 
     def __getattr__(self, name):
-        if name.startswith('__'):
+        if name.startswith('__') or name == 'fblas':        # Theano asks whether this one is there: it was, in 2012
             raise AttributeError(name)
         return lambda *args, **kwargs: getattr(importlib.import_module(self.real), name)(*args, **kwargs)
 
 
 def stand_ins():
     """The modules by their full names."""
-    modules = {name: types.ModuleType(name) for name in ('scipy.stats', 'scipy.special', 'scipy.signal')}
+    modules = {name: types.ModuleType(name) for name in (
+        'scipy.stats', 'scipy.special', 'scipy.signal', 'scipy.linalg')}
+    modules['scipy.linalg.blas'] = modules['scipy.linalg'].blas = Later('scipy.linalg.blas', 'scipy.linalg.blas')
     for name in 'signaltools', 'sigtools':
         modules['scipy.signal.' + name] = Later('scipy.signal.' + name, 'scipy.signal._' + name)
     return {name: module for name, module in modules.items() if '.'.join(name.split('.')[:2]) not in sys.modules}
