@@ -53,5 +53,5 @@ def test_the_rewrites_change_no_outcome_and_only_named_tests_fail(tmp_path, caps
     assert len(with_rewrites) >= amount(2, 559) and with_rewrites == without
     failed = {test for test, outcome in {**with_rewrites, **others}.items() if outcome in ('failure', 'error')}
     as_told = amount({}, known())
-    assert {test for test in failed if as_told.get(test) != 'either'} == {
-        test for test in as_told if as_told[test] == 'fails'}
+    either = {test for test in as_told if as_told[test] == 'either'}
+    assert failed - either == {test for test in as_told if as_told[test] == 'fails'}

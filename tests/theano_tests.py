@@ -2,7 +2,6 @@
 
 They are of 2020, written for nose and unittest as these were: what is gone of both has a stand-in here.
 """
-import functools
 import importlib
 import inspect
 import os
@@ -53,8 +52,7 @@ def all_in_one(test):
     def wrapped(*args):
         for function, *arguments in test(*args):
             function(*arguments)
-    wrapped.__name__ = test.__name__
-    return functools.partialmethod(wrapped) if inspect.ismethod(test) else wrapped
+    return wrapped
 
 
 class AsNose:
