@@ -45,11 +45,11 @@ OTHERS = {
     'lenet': Run({'hidden': 'conv-conv-full', 'W1nch': 20, 'W2nch': 50, 'H3': 500, 'afunc1': 'tanh', 'afunc2': 'tanh',
                   'afunc3': 'tanh', 'withBias': True, 'Wsigma': 0.05, 'eta': 0.1, 'mu': 0, 'batchsize': 500,
                   'nepoch': 200}, None),
-    # Of Pylearn2's tutorial on convolutional nets, which reports 0.74 %. Its weights begin uniform in (-0.05, 0.05), of
-    # the same spread; its decay is of half the squares' gradient.
+    # Of Pylearn2's tutorial on convolutional nets, which reports 0.74 % and whose rule stopped after 33 epochs. Its
+    # weights begin uniform in (-0.05, 0.05), of the same spread; its decay is of half the squares' gradient.
     'pylearn2': Run({'hidden': 'conv-conv', 'W1nch': 64, 'W2nch': 64, 'ds1': (4, 4), 'st1': (2, 2), 'afunc1': 'ReLu',
                      'ds2': (4, 4), 'st2': (2, 2), 'afunc2': 'ReLu', 'withBias': True, 'Wsigma': 0.0289, 'eta': 0.01,
-                     'mu': (0.5, 0.99, 10), 'decay': 1e-4, 'maxnorm': 1.9365, 'nepoch': 60}, None),
+                     'mu': (0.5, 0.99, 10), 'decay': 1e-4, 'maxnorm': 1.9365, 'nepoch': 33}, None),
 }
 
 # The best nets that were found: chosen on the validation examples, then trained on all 60000.
