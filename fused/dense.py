@@ -7,7 +7,8 @@ from theano_setup import theano
 import theano.tensor as T
 from theano.compile import optdb
 from theano.gof.opt import copy_stack_trace, in2out, local_optimizer
-from theano.tensor.blas import Dot22, Gemm
+from theano.compile.ops import Shape_i
+from theano.tensor.blas import Dot22, Dot22Scalar, Gemm
 
 from .kernel_op import KernelOp
 
@@ -40,7 +41,7 @@ class ParallelGemm(KernelOp):
         return [shapes[0]]
 
 
-@local_optimizer([Dot22, Gemm])
+@local_optimizer([Dot22, Dot22Scalar, Gemm])
 def parallel_dot(node):
     """Puts the parallel Ops in place of Theano's calls of BLAS, where it has settled on one."""
     dtype = node.outputs[0].dtype
@@ -48,8 +49,13 @@ def parallel_dot(node):
         return False
     if isinstance(node.op, Dot22):
         new = ParallelDot()(*node.inputs)
-    elif isinstance(node.op, Gemm) and node.op.inplace:
-        new = ParallelGemm()(*node.inputs)
+    elif isinstance(node.op, Dot22Scalar):                 # of a step without momentum
+        A, B, alpha = node.inputs
+        C = T.AllocEmpty(dtype)(Shape_i(0)(A), Shape_i(1)(B))
+        new = ParallelGemm()(C, alpha, A, B, T.zeros((), dtype))
+    elif isinstance(node.op, Gemm):
+        C, *others = node.inputs
+        new = ParallelGemm()(C if node.op.inplace else T.tensor_copy(C), *others)
     else:
         return False
     copy_stack_trace(node.outputs[0], new)

@@ -1,6 +1,6 @@
 """Prints the logs of five forms of nets, two epochs each on digits drawn here: test_same_digits.py compares them.
 
-The sixth log is of a net with all that is random, averaged or limited.
+The sixth log is of a net with all that is random, averaged or limited; the seventh of steps without momentum.
 
     python tests/five_nets.py > tests/five_nets.log          after a change that is meant to change digits
 """
@@ -45,4 +45,6 @@ first = ConvLayer(28, 28, 1, 5, 5, 16, (3, 3), 'ReLu', True, 0.1, rng, (2, 2), 2
 net = mlp_3layer.Net(first, FullLayer(first.H, 50, 'ReLu', True, 0.1, rng, 0.5), 10, rng)
 training.train(net, data, 0.05, 0.8, 100, 2, 1, random_stream(0, 'order'), decay=0.001, maxnorm=1.5, average=0.9,
                schedule='cosine', distort=(1, 10., 0.1, 1.), seed=0)
+net = mlp_2layer.Net(FullLayer(784, 50, 'tanh', True, 0.1, rng), 10, rng)
+training.train(net, data, 0.05, 0., 100, 2, 1, random_stream(0, 'order'))
 print('# compiled to %s' % theano.config.compiledir, file=sys.stderr)

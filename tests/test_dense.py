@@ -12,7 +12,9 @@ from hypothesis import given, settings, strategies as st
 
 from conftest import ROOT
 from fused.dense import ParallelDot, ParallelGemm
+from nnet import FullLayer, Net, momentum
 
+BLAS = {'Dot22', 'Dot22Scalar', 'Gemm', 'Gemv', 'CGemv', 'Ger', 'CGer', 'ScipyGer', 'Dot', 'BatchedDot'}
 OFF = theano.compile.mode.get_default_mode().excluding('parallel_dot')
 
 
@@ -110,6 +112,26 @@ def test_a_step_equals_stock_theano():
         for found, expected in zip(on(X), off(X)):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(W_on.get_value(), W_off.get_value(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('mu', [0., 0.8])
+@pytest.mark.parametrize('decay', [0., 0.01])
+def test_no_step_calls_blas(mu, decay):
+    """Whose digits are another processor's; with stock Theano's products a step comes to the same."""
+    X, t = np.random.RandomState(1).normal(size=(30, 50)).astype('float32'), np.arange(30, dtype='int32') % 10
+    found = []
+    for mode in None, OFF:
+        rng, images, labels = np.random.RandomState(0), T.matrix(), T.ivector()
+        net = Net(FullLayer(50, 20, 'tanh', rng=rng), FullLayer(20, 10, 'softmax', rng=rng))
+        updates = momentum(net.cost(images, labels), net.params, np.float32(0.1), mu, decay)
+        f = theano.function([images, labels], updates=list(updates.items()), mode=mode)
+        for _ in range(3):
+            f(X, t)
+        found.append((ops(f), [p.get_value() for p in net.params]))
+    (on, params), (off, expected) = found
+    assert not BLAS & set(on) and BLAS & set(off)
+    for p, q in zip(params, expected):
+        np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-6)
 
 
 def test_gradients_agree_with_finite_differences(rng, float64):
