@@ -1,12 +1,10 @@
 """MNIST, wherever it is: in the folder MNIST_DIR, in the user's cache folder, or downloaded into it."""
 import contextlib
 import hashlib
-import http.client
 import io
 import os
 import sys
 import time
-import urllib.request
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 try:
@@ -118,6 +116,7 @@ def locked(lock):
 
 def from_mirrors(name):
     """The packed bytes of an MNIST file, from the first mirror that has it; NotThere says why each failed."""
+    import http.client                                  # not above: most runs, which find the files, start sooner
     failures = []
     for mirror in list(MIRRORS):
         try:
@@ -134,6 +133,7 @@ def from_mirrors(name):
 
 def fetch(url):
     """The bytes at url; OSError when there are too many, or they come too slowly."""
+    import urllib.request
     start = time.monotonic()
     body = bytearray()
     with urllib.request.urlopen(url, timeout=TIMEOUT[0]) as answer:
