@@ -9,14 +9,13 @@
 
 enum {
     /* Two vectors of filters at a time, where few registers make for small tiles: each pixel that is loaded is used
-     * twice. Not where one fills the tile with a window. */
-    VECS = REGS == 16 && WNCH && WNCH % (2 * VL) == 0
-        && (2 * AREA <= TILE_MAX || AREA > TILE_MAX || !WHOLE_WINDOWS) ? 2 : 1,
+     * twice. */
+    VECS = REGS == 16 && WNCH && WNCH % (2 * VL) == 0 ? 2 : 1,
 
-    /* Whole windows are summed and pooled in registers: TILE of them side by side. */
-#define DIVIDES(n) (AREA * (n) * VECS <= TILE_MAX && YCOL / DS1 % (n) == 0)
-    TILE = !WHOLE_WINDOWS || !DIVIDES(1) ? 0 : DIVIDES(24) ? 24 : DIVIDES(12) ? 12 : DIVIDES(8) ? 8 : DIVIDES(6) ? 6
-        : DIVIDES(5) ? 5 : DIVIDES(4) ? 4 : DIVIDES(3) ? 3 : DIVIDES(2) ? 2 : 1,
+    /* Of one vector, whole windows are summed and pooled in registers: TILE of them side by side. */
+#define DIVIDES(n) (AREA * (n) <= TILE_MAX && YCOL / DS1 % (n) == 0)
+    TILE = VECS > 1 || !WHOLE_WINDOWS || !DIVIDES(1) ? 0 : DIVIDES(24) ? 24 : DIVIDES(12) ? 12 : DIVIDES(8) ? 8
+        : DIVIDES(6) ? 6 : DIVIDES(5) ? 5 : DIVIDES(4) ? 4 : DIVIDES(3) ? 3 : DIVIDES(2) ? 2 : 1,
 
     /* Else rows are summed COLS columns at a time; the last block of a row may overlap the one before. */
     ROW_TILES = MAX(1, CEIL_DIV(YCOL, TILE_MAX / VECS)),
@@ -24,7 +23,7 @@ enum {
 };
 
 /* In a long tile, pixels that are kept in registers for the next taps push sums out of them. */
-#define FORGET_PIXELS if (REGS == 16 && TILE == 0) __asm__ volatile ("" : : : "memory")
+#define FORGET_PIXELS if (REGS == 16 && TILE == 0 && COLS * VECS > 8) __asm__ volatile ("" : : : "memory")
 
 /* One register tile: out[v * out_step + r * cols + k] = Y[row + r][col + k] for the v-th VL filters. rows and cols are
  * constants at every call, so that out lives in registers; w runs through the packed filters in the order c, i, j. */
@@ -112,12 +111,11 @@ ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const vec *w, len f,
     len p = zr * s.Zcol;
     if (TILE > 0) {
         for (len zc = 0; zc < s.Zcol; zc += TILE) {
-            vec y[VECS * AREA * MAX(1, TILE)];
-            conv_tile(y, AREA * TILE, DS0, DS1 * TILE, s, x + zr * DS0 * s.Pcol + zc * DS1, w);
+            vec y[AREA * MAX(1, TILE)];
+            conv_tile(y, 0, DS0, DS1 * TILE, s, x + zr * DS0 * s.Pcol + zc * DS1, w);
             UNROLL for (int k = 0; k < TILE; k++, p++)
-                UNROLL for (int v = 0; v < VECS; v++)
-                    pool(y + v * AREA * TILE + k * DS1, DS1 * TILE, 0, 0, DS0, 0, DS1,
-                         zs + (v * P + p) * VL, WINNERS ? winners + p * WORDS * s.Wnch + f + v * VL : NULL, s, lanes);
+                pool(y + k * DS1, DS1 * TILE, 0, 0, DS0, 0, DS1, zs + p * VL,
+                     WINNERS ? winners + p * WORDS * s.Wnch + f : NULL, s, lanes);
         }
         return 0;
     }

@@ -15,20 +15,20 @@ typedef struct { int at; real g; } Event;
 
 #define RUN (XNCH * WCOL)               /* 0 where not known */
 
-/* Lanes of these vectors: half the width where that wastes fewer lanes. */
-#define WASTE(lanes) (CEIL_DIV(RUN, lanes) * (lanes) - RUN)
+/* Lanes of these vectors: half the width where a run fits into that. */
 #undef GL
-#if RUN && WASTE(VL / 2) < WASTE(VL)
+#if RUN && RUN <= VL / 2
 #define GL (VL / 2)
 #else
 #define GL VL
 #endif
 typedef real gvec __attribute__((vector_size(GL * REAL_BYTES), aligned(REAL_BYTES), may_alias));
 
-/* A block of BLOCK_ROWS rows x BLOCK_VECS vectors is summed in registers. */
+/* A block of BLOCK_ROWS rows x BLOCK_VECS vectors is summed in registers: as few blocks as there can be, and alike. */
 enum {
     IS_KNOWN = RUN > 0 && WROW > 0,
-    BLOCK_VECS = IS_KNOWN ? MIN(CEIL_DIV(RUN, GL), REGS - 4) : 1,
+    RUN_VECS = CEIL_DIV(RUN, GL),
+    BLOCK_VECS = IS_KNOWN ? CEIL_DIV(RUN_VECS, CEIL_DIV(RUN_VECS, REGS - 4)) : 1,
     ROWS_MAX = (REGS - 4) / BLOCK_VECS,
     BLOCK_ROWS = IS_KNOWN ? CEIL_DIV(WROW, CEIL_DIV(WROW, ROWS_MAX)) : 4
 };
