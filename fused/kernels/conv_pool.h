@@ -192,7 +192,7 @@ static int conv_pool(Scratch *scratch, Sizes s, const real *x, const real *w, re
         return NO_MEMORY;
     real *of_threads = packed + packed_reals;
     pack_filters(&s, packed, w);
-    #pragma omp parallel for schedule(static) if (s.B * s.Wnch * s.Yrow * s.Ycol * taps > WORTH_THREADS)
+    #pragma omp parallel for schedule(dynamic, 2) if (s.B * s.Wnch * s.Yrow * s.Ycol * taps > WORTH_THREADS)
     for (len b = 0; b < s.B; b++) {
         real *padded = of_threads + THREAD * thread_reals;
         real *ring = padded + padded_reals, *zs = ring + ring_reals;

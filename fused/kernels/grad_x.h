@@ -91,7 +91,7 @@ static int grad_x(Scratch *scratch, Sizes s, const real *w, const real *gz, cons
     real *of_threads = patches + patches_reals;
     filter_patches(&s, patches, w);
     const int finite = all_finite(w, s.Wnch * s.Xnch * s.Wrow * s.Wcol);
-    #pragma omp parallel for schedule(static) if (s.B * s.Wnch * P * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
+    #pragma omp parallel for schedule(dynamic, 2) if (s.B * s.Wnch * P * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
     for (len b = 0; b < s.B; b++) {
         real *dx = of_threads + THREAD * thread_reals;
         real *y = dx + dx_reals, *lists = y + y_reals;
