@@ -145,6 +145,18 @@ static Arrays arrays(const Sizes &s)
     return a;
 }
 
+/* 0, as background is, in the n x rows x cols values of a outside a box, of each of the n another. */
+static void blank_around(real *a, len n, len rows, len cols)
+{
+    for (len k = 0; k < n; k++) {
+        const len top = draw(0, rows), bottom = draw(top, rows), left = draw(0, cols), right = draw(left, cols);
+        for (len r = 0; r < rows; r++)
+            for (len c = 0; c < cols; c++, a++)
+                if (r < top || r >= bottom || c < left || c >= right)
+                    *a = draw(0, 9) ? 0 : (real)-0.;
+    }
+}
+
 static void draw_arrays(const Sizes &s, Arrays a)
 {
     const int whole = draw(0, 1);                   /* small whole numbers tie all the time */
@@ -179,6 +191,10 @@ static void compare(unsigned seed)
     want.z = room(zs), want.gw = room(ws), want.gx = room(s.B * s.Xnch * s.Xrow * s.Xcol);
     want.winners = (word *)malloc(zs * WORDS * sizeof(word) + 1);
     draw_arrays(s, have);
+    if (draw(0, 1))
+        blank_around(have.x, s.B, s.Xnch * s.Xrow, s.Xcol);
+    if (draw(0, 1))
+        blank_around(have.gz, s.B * s.Wnch, s.Zrow, s.Zcol);
     kernels(s, have);
     plain_conv_pool(s, have.x, have.w, want.z, want.winners);
     same("Z", have.z, want.z, zs * sizeof(real));

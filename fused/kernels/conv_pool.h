@@ -2,7 +2,7 @@
  * then defined as 1, else as 0). The feature map never leaves the registers, or a ring of a few rows. Filters lie
  * across the lanes of the vectors; each value of the feature map is summed over (Xnch, Wrow, Wcol), in this order.
  */
-#include "sizes.h"
+#include "blank.h"
 
 /* As many sums as leave registers for a filter tap and a pixel. */
 #define TILE_MAX (REGS - REGS / 4)
@@ -25,17 +25,18 @@ enum {
 /* In a long tile, pixels that are kept in registers for the next taps push sums out of them. */
 #define FORGET_PIXELS if (REGS == 16 && TILE == 0 && COLS * VECS > 8) __asm__ volatile ("" : : : "memory")
 
-/* One register tile: out[v * out_step + r * cols + k] = Y[row + r][col + k] for the v-th VL filters. rows and cols are
- * constants at every call, so that out lives in registers; w runs through the packed filters in the order c, i, j. */
+/* One register tile: out[v * out_step + r * cols + k] = Y[row + r][col + k] for the v-th VL filters; 0 where it is not
+ * lit. rows and cols are constants at every call, so that out lives in registers; w runs through the packed filters in
+ * the order c, i, j. */
 ALWAYS_INLINE void conv_tile(vec *out, len out_step, const int rows, const int cols, const Sizes s,
-                             const real *x, const vec *w)
+                             const real *x, int is_lit, const vec *w)
 {
     vec sum[VECS][TILE_MAX];
     const len taps = s.Xnch * s.Wrow * s.Wcol;
     UNROLL for (int v = 0; v < VECS; v++)
         UNROLL for (int k = 0; k < rows * cols; k++)
             sum[v][k] = (vec){0};
-    for (len c = 0; c < s.Xnch; c++)
+    for (len c = 0; is_lit && c < s.Xnch; c++)
         for (len i = 0; i < s.Wrow; i++) {
             const real *xi = x + (c * s.Prow + i) * s.Pcol;
             for (len j = 0; j < s.Wcol; j++, w++) {
@@ -83,17 +84,28 @@ ALWAYS_INLINE void pool(const vec *y, len row_length, len row_0, len r0, len r1,
 #undef AT
 }
 
+/* Rows and columns of a tile. */
+ALWAYS_INLINE len tile_rows(void)
+{
+    return TILE > 0 ? DS0 : 1;
+}
+
+ALWAYS_INLINE len tile_cols(const Sizes s)
+{
+    return TILE > 0 ? DS1 * TILE : s.Ycol >= COLS ? COLS : 1;
+}
+
 /* One row of the feature map. */
-ALWAYS_INLINE void conv_row(vec *y, len y_step, const Sizes s, const real *x, const vec *w)
+ALWAYS_INLINE void conv_row(vec *y, len y_step, const Sizes s, const real *x, const uint8_t *lit, const vec *w)
 {
     if (s.Ycol >= COLS)
         for (len c = 0; c < s.Ycol; c += COLS) {
             const len c0 = MIN(c, s.Ycol - COLS);
-            conv_tile(y + c0, y_step, 1, COLS, s, x + c0, w);
+            conv_tile(y + c0, y_step, 1, COLS, s, x + c0, lit[c0], w);
         }
     else
         for (len c = 0; c < s.Ycol; c++)
-            conv_tile(y + c, y_step, 1, 1, s, x + c, w);
+            conv_tile(y + c, y_step, 1, 1, s, x + c, lit[c], w);
 }
 
 /* Vectors of the rows that wait for their window, for VL filters. */
@@ -104,7 +116,7 @@ ALWAYS_INLINE len ring_vecs(const Sizes s)
 
 /* One row of windows, for VECS * VL filters from f on: into zs and winners. done rows of the feature map are in the
  * ring; returns how many are there now. */
-ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const vec *w, len f, len zr, int lanes,
+ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const uint8_t *lit, const vec *w, len f, len zr, int lanes,
                               real *zs, word *winners, vec *ring, len done)
 {
     const len P = s.Zrow * s.Zcol, ring_step = ring_vecs(s);
@@ -112,7 +124,8 @@ ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const vec *w, len f,
     if (TILE > 0) {
         for (len zc = 0; zc < s.Zcol; zc += TILE) {
             vec y[AREA * MAX(1, TILE)];
-            conv_tile(y, 0, DS0, DS1 * TILE, s, x + zr * DS0 * s.Pcol + zc * DS1, w);
+            const len at = zr * DS0 * s.Pcol + zc * DS1;
+            conv_tile(y, 0, DS0, DS1 * TILE, s, x + at, lit[at], w);
             UNROLL for (int k = 0; k < TILE; k++, p++)
                 pool(y + k * DS1, DS1 * TILE, 0, 0, DS0, 0, DS1, zs + p * VL,
                      WINNERS ? winners + p * WORDS * s.Wnch + f : NULL, s, lanes);
@@ -122,7 +135,7 @@ ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const vec *w, len f,
     const len row_0 = zr * ST0 - PD0;
     const len r0 = MAX(0, -row_0), r1 = MIN(DS0, s.Yrow - row_0);
     for (done = MAX(done, row_0 + r0); done < row_0 + r1; done++)
-        conv_row(ring + done % DS0 * s.Ycol, ring_step, s, x + done * s.Pcol, w);
+        conv_row(ring + done % DS0 * s.Ycol, ring_step, s, x + done * s.Pcol, lit + done * s.Pcol, w);
     for (len zc = 0; zc < s.Zcol; zc++, p++) {
         const len col_0 = zc * ST1 - PD1;
         const len c0 = MAX(0, -col_0), c1 = MIN(DS1, s.Ycol - col_0);
@@ -139,9 +152,9 @@ ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const vec *w, len f,
     return done;
 }
 
-/* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners. ring holds DS0 rows of Y, zs holds Z, each for
- * VECS * VL filters. */
-static void conv_pool_image(const Sizes *t, const real *x, const real *packed,
+/* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners. lit is the map of its tiles. ring holds DS0 rows
+ * of Y, zs holds Z, each for VECS * VL filters. */
+static void conv_pool_image(const Sizes *t, const real *x, const uint8_t *lit, const real *packed,
                             real *z, word *winners, vec *ring, real *zs)
 {
     const Sizes s = FIXED(t);
@@ -151,7 +164,7 @@ static void conv_pool_image(const Sizes *t, const real *x, const real *packed,
         const int lanes = MIN(VL, s.Wnch - f);
         len done = 0;
         for (len zr = 0; zr < s.Zrow; zr++)
-            done = windows_row(s, x, w, f, zr, lanes, zs, winners, ring, done);
+            done = windows_row(s, x, lit, w, f, zr, lanes, zs, winners, ring, done);
         for (int v = 0; v < VECS; v++)
             transpose(z + (f + v * VL) * P, P, zs + v * P * VL, VL, P, lanes);
     }
@@ -186,22 +199,29 @@ static int conv_pool(Scratch *scratch, Sizes s, const real *x, const real *w, re
     const len packed_reals = ALIGNED(CEIL_DIV(s.Wnch, VL) * VL * taps);
     const len padded_reals = is_padded ? ALIGNED(s.Xnch * s.Prow * s.Pcol) : 0;
     const len ring_reals = ALIGNED(VECS * ring_vecs(s) * VL);
-    const len thread_reals = padded_reals + ring_reals + ALIGNED(VECS * P * VL);
+    const len zs_reals = ALIGNED(VECS * P * VL), lit_reals = ALIGNED(CEIL_DIV(lit_bytes(s), REAL_BYTES));
+    const len thread_reals = padded_reals + ring_reals + zs_reals + lit_reals;
     real *packed = get_scratch(scratch, packed_reals + THREADS * thread_reals);
     if (!packed)
         return NO_MEMORY;
     real *of_threads = packed + packed_reals;
     pack_filters(&s, packed, w);
+    const int finite = all_finite(w, s.Wnch * taps);
     #pragma omp parallel for schedule(dynamic, 2) if (s.B * s.Wnch * s.Yrow * s.Ycol * taps > WORTH_THREADS)
     for (len b = 0; b < s.B; b++) {
         real *padded = of_threads + THREAD * thread_reals;
         real *ring = padded + padded_reals, *zs = ring + ring_reals;
         const real *xb = x + b * image;
+        uint8_t *lit = (uint8_t *)(zs + zs_reals);
+        if (finite)
+            lit = find_lit(&s, lit, xb, s.Wrow + tile_rows() - 1, s.Wcol + tile_cols(s) - 1);
+        else
+            memset(lit, 1, lit_bytes(s));
         if (is_padded) {
             pad_image(&s, padded, xb);
             xb = padded;
         }
-        conv_pool_image(&s, xb, packed, z + b * s.Wnch * P, WINNERS ? winners + b * P * WORDS * s.Wnch : NULL,
+        conv_pool_image(&s, xb, lit, packed, z + b * s.Wnch * P, WINNERS ? winners + b * P * WORDS * s.Wnch : NULL,
                         (vec *)ring, zs);
     }
     return DONE;

@@ -4,7 +4,7 @@
  * A task has three forms, in files of their own, which differ in speed alone. Each has a name, GRAD_W_FORM, and defines
  *   GROUP                        filters of a task
  *   image_reals(s)               reals of an image as it wants it
- *   load_image(s, xs, x)         x (Xnch, Xrow, Xcol) -> that; whether the form is right for it, or takes it one by one
+ *   load_image(s, xs, x)         x (Xnch, Xrow, Xcol) -> that
  *   group_reals(s)               reals of a group's sums
  *   sum_at(s, f, c, i, j)        where the sum of a filter's tap is, f from the group's first filter
  *   grad_w_task(...)             the sums of the filters f0 <= f < f1 over the images b0 <= b < b1
@@ -12,6 +12,37 @@
 #include "winners.h"
 
 #define TAPS (XNCH * WROW * WCOL)       /* 0 where not known */
+
+/* A window that is not blank: its number, where it starts in a map of pixels, its positions that are lit. */
+typedef struct { int p, at; word lit[WORDS]; } Window;
+
+typedef struct {
+    const real *x;
+    int is_finite, n;                   /* with its gradient; windows */
+    Window *windows;
+} Image;
+
+/* The windows of an image, but for blank ones where it is finite. lit is a map of patches. */
+static inline void find_windows(const Sizes *t, Image *image, const uint8_t *lit)
+{
+    const Sizes s = FIXED(t);
+    Window *window = image->windows;
+    for (len zr = 0; zr < s.Zrow; zr++)
+        for (len zc = 0; zc < s.Zcol; zc++) {
+            int any = !image->is_finite;
+            window->p = zr * s.Zcol + zc;
+            window->at = (zr * ST0 - PD0) * s.Pcol + zc * ST1 - PD1;
+            for (int n = 0; n < WORDS; n++) {
+                uint32_t bits = 0;
+                UNROLL for (int k = 32 * n; k < MIN(AREA, 32 * n + 32); k++)
+                    bits |= (uint32_t)lit[window->at + k / DS1 * s.Pcol + k % DS1] << k % 32;
+                window->lit[n] = bits;
+                any |= bits != 0;
+            }
+            window += any;
+        }
+    image->n = window - image->windows;
+}
 
 #if WHOLE_WINDOWS && WNCH && WNCH % VL == 0 && TAPS && TAPS <= REGS - 6 && AREA * TAPS <= 7 * VL
 #include "grad_w_registers.h"
@@ -54,25 +85,33 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
     const len chunks = CEIL_DIV(s.B, chunk), groups = CEIL_DIV(s.Wnch, GROUP);
     if (chunk * image > INT32_MAX)                  /* Event.at is an int */
         return TOO_LARGE;
-    const len xs_reals = images_reals(s, s.B);
+    const len P = s.Zrow * s.Zcol, xs_reals = images_reals(s, s.B);
     const len sums_reals = ALIGNED(MAX(1, chunks) * groups * group);
-    const len thread_reals = ALIGNED(MAX(s.Yrow * s.Ycol, s.Zrow * s.Zcol * VL));
-    real *xs = get_scratch(scratch, xs_reals + sums_reals + THREADS * thread_reals + CEIL_DIV(s.B, REAL_BYTES));
+    const len thread_reals = ALIGNED(MAX(MAX(s.Yrow * s.Ycol, P * VL), CEIL_DIV(lit_bytes(s), REAL_BYTES)));
+    const len images_size = s.B * (sizeof(Image) + P * sizeof(Window));
+    real *xs = get_scratch(scratch, xs_reals + sums_reals + THREADS * thread_reals + CEIL_DIV(images_size, REAL_BYTES));
     if (!xs)
         return NO_MEMORY;
     real *sums = xs + xs_reals, *of_threads = sums + sums_reals;
-    char *right = (char *)(of_threads + THREADS * thread_reals);
+    Image *images = (Image *)(of_threads + THREADS * thread_reals);
+    Window *windows = (Window *)(images + s.B);
     memset(xs + s.B * image, 0, (xs_reals - s.B * image) * sizeof(real));
 
     #pragma omp parallel if (s.B * s.Wnch * s.Zrow * s.Zcol * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
     {
         #pragma omp for schedule(static)
-        for (len b = 0; b < s.B; b++)
-            right[b] = load_image(&s, xs + b * image, x + b * s.Xnch * s.Xrow * s.Xcol);
+        for (len b = 0; b < s.B; b++) {
+            const real *xb = x + b * s.Xnch * s.Xrow * s.Xcol;
+            uint8_t *lit = (uint8_t *)(of_threads + THREAD * thread_reals);
+            const int is_finite = all_finite(xb, s.Xnch * s.Xrow * s.Xcol) && all_finite(gz + b * s.Wnch * P, s.Wnch * P);
+            images[b] = (Image){xs + b * image, is_finite, 0, windows + b * P};
+            load_image(&s, xs + b * image, xb);
+            find_windows(&s, &images[b], find_lit(&s, lit, xb, s.Wrow, s.Wcol));
+        }
         #pragma omp for schedule(dynamic)
         for (len k = 0; k < chunks * groups; k++) {
             const len b = k / groups * chunk, f = k % groups * GROUP;
-            grad_w_task(&s, sums + k * group, xs, right, gz, winners, b, MIN(b + chunk, s.B),
+            grad_w_task(&s, sums + k * group, images, gz, winners, b, MIN(b + chunk, s.B),
                         f, MIN(f + GROUP, s.Wnch), of_threads + THREAD * thread_reals);
         }
         #pragma omp for schedule(static)

@@ -12,12 +12,13 @@ NOT_INLINED void add_events(const Sizes *t, real *dst, const real *xs, const Eve
 }
 
 /* scratch is room for a feature map. */
-static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *finite, const real *gz,
-                        const word *winners, len b0, len b1, len f0, len f1, real *scratch)
+static void grad_w_task(const Sizes *t, real *sums, const Image *images, const real *gz, const word *winners,
+                        len b0, len b1, len f0, len f1, real *scratch)
 {
     const Sizes s = FIXED(t);
-    const len P = s.Zrow * s.Zcol, image = image_reals(s), patch = patch_rows(s) * patch_cols(s);
+    const len P = s.Zrow * s.Zcol, patch = patch_rows(s) * patch_cols(s);
     int positions[AREA];
+    const real *xs = images[b0].x;
     Event events[GROUP][EVENTS];
     len n[GROUP] = {0};
     find_positions(t, positions);
@@ -27,27 +28,25 @@ static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *
             const real *g = gz + (b * s.Wnch + f) * P;
             const word *w = winners + b * P * WORDS * s.Wnch + f;
             real *dst = sums + (f - f0) * patch;
-            if (!finite[b]) {
-                add_every_position(t, dst, xs + b * image, g, w, scratch);
+            if (!images[b].is_finite) {
+                add_every_position(t, dst, images[b].x, g, w, scratch);
                 continue;
             }
             Event *list = events[f - f0];
             len m = n[f - f0];
-            for (len zr = 0; zr < s.Zrow; zr++)
-                for (len zc = 0; zc < s.Zcol; zc++, g++) {
-                    const len at = (b - b0) * image + window_at(s, zr, zc);
-                    for (int k = 0; k < WORDS; k++, w += s.Wnch)
-                        for (uint32_t won = *w; won; won &= won - 1) {
-                            list[m].at = at + positions[32 * k + __builtin_ctz(won)];
-                            list[m].g = *g;
-                            if (++m == EVENTS) {
-                                add_events(t, dst, xs + b0 * image, list, m);
-                                m = 0;
-                            }
+            const Window *end = images[b].windows + images[b].n;
+            for (const Window *window = images[b].windows; window < end; window++)
+                for (int k = 0; k < WORDS && g[window->p]; k++)
+                    for (uint32_t won = w[(window->p * WORDS + k) * s.Wnch] & window->lit[k]; won; won &= won - 1) {
+                        list[m].at = images[b].x - xs + window->at * s.Xnch + positions[32 * k + __builtin_ctz(won)];
+                        list[m].g = g[window->p];
+                        if (++m == EVENTS) {
+                            add_events(t, dst, xs, list, m);
+                            m = 0;
                         }
-                }
+                    }
             n[f - f0] = m;
         }
     for (len f = f0; f < f1; f++)
-        add_events(t, sums + (f - f0) * patch, xs + b0 * image, events[f - f0], n[f - f0]);
+        add_events(t, sums + (f - f0) * patch, xs, events[f - f0], n[f - f0]);
 }

@@ -10,10 +10,9 @@ ALWAYS_INLINE len image_reals(const Sizes s)
     return s.Xnch * s.Prow * s.Pcol;
 }
 
-static int load_image(const Sizes *t, real *xs, const real *x)
+static void load_image(const Sizes *t, real *xs, const real *x)
 {
     pad_image(t, xs, x);
-    return 1;
 }
 
 /* (Xnch, Wrow, Wcol, VL). */
@@ -43,8 +42,8 @@ ALWAYS_INLINE ivec widened(const word *w)
 
 /* y is 0 where a filter's window was not won, and adds nothing. scratch is room for gz of an image,
  * (Zrow, Zcol, VL). */
-static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *right, const real *gz,
-                        const word *winners, len b0, len b1, len f, len f1, real *scratch)
+static void grad_w_task(const Sizes *t, real *sums, const Image *images, const real *gz, const word *winners,
+                        len b0, len b1, len f, len f1, real *scratch)
 {
     const Sizes s = FIXED(t);
     const len P = s.Zrow * s.Zcol;
@@ -54,18 +53,16 @@ static void grad_w_task(const Sizes *t, real *sums, const real *xs, const char *
     for (len b = b0; b < b1; b++) {
         const word *w = winners + b * P * s.Wnch + f;
         transpose(scratch, VL, gz + (b * s.Wnch + f) * P, P, VL, P);
-        const vec *g = (const vec *)scratch;
-        for (len r = 0; r < s.Zrow; r++) {
-            const real *x = xs + b * image_reals(s) + r * DS0 * s.Pcol;
-            for (len c = 0; c < s.Zcol; c++, x += DS1, w += s.Wnch, g++) {
-                const ivec won = widened(w);
-                UNROLL for (int k = 0; k < AREA; k++) {
-                    const vec y = (won & (1 << k)) != 0 ? *g : (vec){0};
-                    const real *xk = x + k / DS1 * s.Pcol + k % DS1;
-                    __asm__("" : "+r"(xk));         /* or else pixels wait in registers for the next k, and sums do not */
-                    UNROLL for (int n = 0; n < TAPS; n++)
-                        sum[n] += y * xk[(n / (WROW * WCOL) * s.Prow + n / WCOL % WROW) * s.Pcol + n % WCOL];
-                }
+        for (int m = 0; m < images[b].n; m++) {
+            const Window window = images[b].windows[m];
+            const vec g = ((const vec *)scratch)[window.p];
+            const ivec won = widened(w + window.p * s.Wnch);
+            UNROLL for (int k = 0; k < AREA; k++) {
+                const vec y = (won & (1 << k)) != 0 ? g : (vec){0};
+                const real *xk = images[b].x + window.at + k / DS1 * s.Pcol + k % DS1;
+                __asm__("" : "+r"(xk));             /* or else pixels wait in registers for the next k, and sums do not */
+                UNROLL for (int n = 0; n < TAPS; n++)
+                    sum[n] += y * xk[(n / (WROW * WCOL) * s.Prow + n / WCOL % WROW) * s.Pcol + n % WCOL];
             }
         }
     }

@@ -6,8 +6,8 @@ ALWAYS_INLINE len image_reals(const Sizes s)
     return s.Prow * image_cols(s);
 }
 
-/* x (Xnch, Xrow, Xcol) -> (Prow, Pcol, Xnch); whether all of it is finite. */
-static int load_image(const Sizes *t, real *xs, const real *x)
+/* x (Xnch, Xrow, Xcol) -> (Prow, Pcol, Xnch). */
+static void load_image(const Sizes *t, real *xs, const real *x)
 {
     const Sizes s = FIXED(t);
     const len map = s.Xrow * s.Xcol;
@@ -20,7 +20,6 @@ static int load_image(const Sizes *t, real *xs, const real *x)
         for (len r = 0; r < s.Xrow; r++)
             transpose(xs + ((s.top + r) * s.Pcol + s.left) * s.Xnch, s.Xnch, x + r * s.Xcol, map, s.Xnch, s.Xcol);
     }
-    return all_finite(x, s.Xnch * map);
 }
 
 /* GROUP patches. */
@@ -34,7 +33,7 @@ ALWAYS_INLINE len sum_at(const Sizes s, len f, len c, len i, len j)
     return (f * patch_rows(s) + i) * patch_cols(s) + j * s.Xnch + c;
 }
 
-/* The same sums one by one and over every position, winner or not, for an image that is not finite: 0 * Inf is NaN,
+/* The same sums one by one and over every position, winner or not, where something is not finite: 0 * Inf is NaN,
  * and Theano's dense products let it through. y is room for Yrow * Ycol. */
 static void add_every_position(const Sizes *t, real *dst, const real *x, const real *gz, const word *winners, real *y)
 {

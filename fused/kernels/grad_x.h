@@ -37,7 +37,7 @@ static void grad_x_image(const Sizes *t, real *dx, const real *patches, const re
             int n[AREA] = {0};
             for (int k = 0; k < WORDS; k++)
                 for (len f = 0; f < s.Wnch; f++)
-                    for (uint32_t won = winners[k * s.Wnch + f]; won; won &= won - 1) {
+                    for (uint32_t won = gz[f * P] ? winners[k * s.Wnch + f] : 0; won; won &= won - 1) {
                         const int at = 32 * k + __builtin_ctz(won);
                         Event *e = lists + at * s.Wnch + n[at]++;
                         e->at = f * patch;

@@ -9,7 +9,7 @@
  * Both are accumulate() below. It takes whole vectors; lanes and rows beyond the run collect what nobody reads (dW) or
  * zeros (dX, where W is padded). Events are added one after the other, in their order.
  */
-#include "sizes.h"
+#include "blank.h"
 
 typedef struct { int at; real g; } Event;
 
@@ -105,21 +105,4 @@ static inline void feature_map_gradient(const Sizes *t, real *y, const real *gz,
                     const int k = 32 * n + __builtin_ctz(won);
                     y[(zr * ST0 - PD0 + k / DS1) * s.Ycol + zc * ST1 - PD1 + k % DS1] += *gz;
                 }
-}
-
-static inline int all_finite(const real *x, len n)
-{
-    /* v - v is 0 for every finite v and NaN otherwise. */
-    const len whole = n - n % VL;
-    vec sum = {0};
-    for (len k = 0; k < whole; k += VL) {
-        const vec v = *(const loose *)(x + k);
-        sum += v - v;
-    }
-    real total = 0;
-    for (len k = whole; k < n; k++)
-        total += x[k] - x[k];
-    for (int l = 0; l < VL; l++)
-        total += sum[l];
-    return total == 0;
 }
