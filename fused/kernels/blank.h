@@ -31,10 +31,12 @@ static inline uint8_t *find_lit(const Sizes *t, uint8_t *room, const real *x, le
     const Sizes s = FIXED(t);
     uint8_t *lit = room + lit_before(s);
     memset(room, 0, lit_bytes(s));
+    const int has_gaps = s.Pcol != s.Xcol;          /* between rows */
+    const len rows_at_once = has_gaps ? 1 : s.Xrow, reals = rows_at_once * s.Xcol;
     for (len c = 0; c < s.Xnch; c++)
-        for (len r = 0; r < s.Xrow; r++, x += s.Xcol) {
+        for (len r = 0; r < s.Xrow; r += rows_at_once, x += reals) {
             uint8_t *row = lit + (s.top + r) * s.Pcol + s.left;
-            for (len k = 0; k < s.Xcol; k++)
+            for (len k = 0; k < reals; k++)
                 row[k] |= x[k] != 0;
         }
     spread(lit, s.Prow * s.Pcol, 1, cols);
@@ -46,15 +48,15 @@ static inline int all_finite(const real *x, len n)
 {
     /* v - v is 0 for every finite v and NaN otherwise. */
     const len whole = n - n % VL;
-    vec sum = {0};
+    ivec wrong = {0};
     for (len k = 0; k < whole; k += VL) {
         const vec v = *(const loose *)(x + k);
-        sum += v - v;
+        wrong |= v - v != 0;
     }
-    real total = 0;
+    integer any = 0;
     for (len k = whole; k < n; k++)
-        total += x[k] - x[k];
+        any |= x[k] - x[k] != 0;
     for (int l = 0; l < VL; l++)
-        total += sum[l];
-    return total == 0;
+        any |= wrong[l];
+    return !any;
 }

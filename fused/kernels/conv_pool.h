@@ -152,8 +152,8 @@ ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const uint8_t *lit, 
     return done;
 }
 
-/* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners. lit is the map of its tiles. ring holds DS0 rows
- * of Y, zs holds Z, each for VECS * VL filters. */
+/* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners. lit is the map of its tiles. ring holds DS0
+ * rows of Y, zs holds Z, each for VECS * VL filters. */
 static void conv_pool_image(const Sizes *t, const real *x, const uint8_t *lit, const real *packed,
                             real *z, word *winners, vec *ring, real *zs)
 {

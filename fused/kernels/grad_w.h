@@ -13,38 +13,25 @@
 
 #define TAPS (XNCH * WROW * WCOL)       /* 0 where not known */
 
-/* A window that is not blank: its number, where it starts in a map of pixels, its positions that are lit. */
-typedef struct { int p, at; word lit[WORDS]; } Window;
+/* An image as its form wants it. lit (Zrow * Zcol, WORDS): which positions of a window are not blank. */
+typedef struct { const real *x; int is_finite; word *lit; } Image;
 
-typedef struct {
-    const real *x;
-    int is_finite, n;                   /* with its gradient; windows */
-    Window *windows;
-} Image;
-
-/* The windows of an image, but for blank ones where it is finite. lit is a map of patches. */
-static inline void find_windows(const Sizes *t, Image *image, const uint8_t *lit)
+/* map is of an image's patches. */
+static inline void find_lit_positions(const Sizes *t, word *lit, const uint8_t *map)
 {
     const Sizes s = FIXED(t);
-    Window *window = image->windows;
     for (len zr = 0; zr < s.Zrow; zr++)
-        for (len zc = 0; zc < s.Zcol; zc++) {
-            int any = !image->is_finite;
-            window->p = zr * s.Zcol + zc;
-            window->at = (zr * ST0 - PD0) * s.Pcol + zc * ST1 - PD1;
-            for (int n = 0; n < WORDS; n++) {
-                uint32_t bits = 0;
-                UNROLL for (int k = 32 * n; k < MIN(AREA, 32 * n + 32); k++)
-                    bits |= (uint32_t)lit[window->at + k / DS1 * s.Pcol + k % DS1] << k % 32;
-                window->lit[n] = bits;
-                any |= bits != 0;
-            }
-            window += any;
+        for (len zc = 0; zc < s.Zcol; zc++, lit += WORDS) {
+            const uint8_t *first = map + (zr * ST0 - PD0) * s.Pcol + zc * ST1 - PD1;
+            uint32_t words[WORDS] = {0};
+            UNROLL for (int k = 0; k < AREA; k++)
+                words[k / 32] |= (uint32_t)first[k / DS1 * s.Pcol + k % DS1] << k % 32;
+            UNROLL for (int n = 0; n < WORDS; n++)
+                lit[n] = words[n];
         }
-    image->n = window - image->windows;
 }
 
-#if WHOLE_WINDOWS && WNCH && WNCH % VL == 0 && TAPS && TAPS <= REGS - 6 && AREA * TAPS <= 7 * VL
+#if WHOLE_WINDOWS && WORDS == 1 && WNCH && WNCH % VL == 0 && TAPS && TAPS <= REGS - 6 && AREA * TAPS <= 7 * VL
 #include "grad_w_registers.h"
 #elif RUN && WROW && WROW * CEIL_DIV(RUN, GL) <= REGS - 4
 #include "grad_w_patch.h"
@@ -88,13 +75,13 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
     const len P = s.Zrow * s.Zcol, xs_reals = images_reals(s, s.B);
     const len sums_reals = ALIGNED(MAX(1, chunks) * groups * group);
     const len thread_reals = ALIGNED(MAX(MAX(s.Yrow * s.Ycol, P * VL), CEIL_DIV(lit_bytes(s), REAL_BYTES)));
-    const len images_size = s.B * (sizeof(Image) + P * sizeof(Window));
+    const len images_size = s.B * (sizeof(Image) + P * WORDS * sizeof(word));
     real *xs = get_scratch(scratch, xs_reals + sums_reals + THREADS * thread_reals + CEIL_DIV(images_size, REAL_BYTES));
     if (!xs)
         return NO_MEMORY;
     real *sums = xs + xs_reals, *of_threads = sums + sums_reals;
     Image *images = (Image *)(of_threads + THREADS * thread_reals);
-    Window *windows = (Window *)(images + s.B);
+    word *lit = (word *)(images + s.B);
     memset(xs + s.B * image, 0, (xs_reals - s.B * image) * sizeof(real));
 
     #pragma omp parallel if (s.B * s.Wnch * s.Zrow * s.Zcol * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
@@ -102,11 +89,10 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
         #pragma omp for schedule(static)
         for (len b = 0; b < s.B; b++) {
             const real *xb = x + b * s.Xnch * s.Xrow * s.Xcol;
-            uint8_t *lit = (uint8_t *)(of_threads + THREAD * thread_reals);
-            const int is_finite = all_finite(xb, s.Xnch * s.Xrow * s.Xcol) && all_finite(gz + b * s.Wnch * P, s.Wnch * P);
-            images[b] = (Image){xs + b * image, is_finite, 0, windows + b * P};
+            uint8_t *room = (uint8_t *)(of_threads + THREAD * thread_reals);
+            images[b] = (Image){xs + b * image, all_finite(xb, s.Xnch * s.Xrow * s.Xcol), lit + b * P * WORDS};
             load_image(&s, xs + b * image, xb);
-            find_windows(&s, &images[b], find_lit(&s, lit, xb, s.Wrow, s.Wcol));
+            find_lit_positions(&s, images[b].lit, find_lit(&s, room, xb, s.Wrow, s.Wcol));
         }
         #pragma omp for schedule(dynamic)
         for (len k = 0; k < chunks * groups; k++) {

@@ -28,23 +28,26 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
             const real *g = gz + (b * s.Wnch + f) * P;
             const word *w = winners + b * P * WORDS * s.Wnch + f;
             real *dst = sums + (f - f0) * patch;
-            if (!images[b].is_finite) {
+            if (!images[b].is_finite || !all_finite(g, P)) {
                 add_every_position(t, dst, images[b].x, g, w, scratch);
                 continue;
             }
             Event *list = events[f - f0];
             len m = n[f - f0];
-            const Window *end = images[b].windows + images[b].n;
-            for (const Window *window = images[b].windows; window < end; window++)
-                for (int k = 0; k < WORDS && g[window->p]; k++)
-                    for (uint32_t won = w[(window->p * WORDS + k) * s.Wnch] & window->lit[k]; won; won &= won - 1) {
-                        list[m].at = images[b].x - xs + window->at * s.Xnch + positions[32 * k + __builtin_ctz(won)];
-                        list[m].g = g[window->p];
-                        if (++m == EVENTS) {
-                            add_events(t, dst, xs, list, m);
-                            m = 0;
+            const word *lit = images[b].lit;
+            for (len zr = 0; zr < s.Zrow; zr++)
+                for (len zc = 0; zc < s.Zcol; zc++, g++) {
+                    const len at = images[b].x - xs + window_at(s, zr, zc);
+                    for (int k = 0; k < WORDS; k++, w += s.Wnch, lit++)
+                        for (uint32_t won = *g ? *w & *lit : 0; won; won &= won - 1) {
+                            list[m].at = at + positions[32 * k + __builtin_ctz(won)];
+                            list[m].g = *g;
+                            if (++m == EVENTS) {
+                                add_events(t, dst, xs, list, m);
+                                m = 0;
+                            }
                         }
-                    }
+                }
             n[f - f0] = m;
         }
     for (len f = f0; f < f1; f++)

@@ -3,7 +3,7 @@
 #include "grad_w_sparse.h"
 
 /* dst += sum of g * x[winner ...] over the windows of an image and a filter. */
-NOT_INLINED void add_winners(const Sizes *t, real *dst, const Image image, const real *g, const word *w,
+NOT_INLINED void add_winners(const Sizes *t, real *dst, const real *x, const word *lit, const real *g, const word *w,
                              const int *positions)
 {
     const Sizes s = FIXED(t);
@@ -12,14 +12,15 @@ NOT_INLINED void add_winners(const Sizes *t, real *dst, const Image image, const
     UNROLL for (int i = 0; i < BLOCK_ROWS; i++)
         UNROLL for (int v = 0; v < BLOCK_VECS; v++)
             sum[i][v] = *(const gvec *)(dst + i * dst_row + v * GL);
-    for (const Window *window = image.windows; window < image.windows + image.n; window++)
-        for (int n = 0; n < WORDS; n++)
-            for (uint32_t won = w[(window->p * WORDS + n) * s.Wnch] & window->lit[n]; won; won &= won - 1) {
-                const real *x = image.x + window->at * s.Xnch + positions[32 * n + __builtin_ctz(won)];
-                UNROLL for (int i = 0; i < BLOCK_ROWS; i++)
-                    UNROLL for (int v = 0; v < BLOCK_VECS; v++)
-                        sum[i][v] += g[window->p] * *(const gvec *)(x + i * x_row + v * GL);
-            }
+    for (len zr = 0; zr < s.Zrow; zr++)
+        for (len zc = 0; zc < s.Zcol; zc++, g++)
+            for (int n = 0; n < WORDS; n++, w += s.Wnch, lit++)
+                for (uint32_t won = *w & *lit; won; won &= won - 1) {
+                    const real *p = x + window_at(s, zr, zc) + positions[32 * n + __builtin_ctz(won)];
+                    UNROLL for (int i = 0; i < BLOCK_ROWS; i++)
+                        UNROLL for (int v = 0; v < BLOCK_VECS; v++)
+                            sum[i][v] += *g * *(const gvec *)(p + i * x_row + v * GL);
+                }
     UNROLL for (int i = 0; i < BLOCK_ROWS; i++)
         UNROLL for (int v = 0; v < BLOCK_VECS; v++)
             *(gvec *)(dst + i * dst_row + v * GL) = sum[i][v];
@@ -39,8 +40,8 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
             const real *g = gz + (b * s.Wnch + f) * P;
             const word *w = winners + b * P * WORDS * s.Wnch + f;
             real *dst = sums + (f - f0) * patch_rows(s) * patch_cols(s);
-            if (images[b].is_finite)
-                add_winners(t, dst, images[b], g, w, positions);
+            if (images[b].is_finite && all_finite(g, P))
+                add_winners(t, dst, images[b].x, images[b].lit, g, w, positions);
             else
                 add_every_position(t, dst, images[b].x, g, w, scratch);
         }

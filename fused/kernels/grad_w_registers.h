@@ -53,16 +53,22 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
     for (len b = b0; b < b1; b++) {
         const word *w = winners + b * P * s.Wnch + f;
         transpose(scratch, VL, gz + (b * s.Wnch + f) * P, P, VL, P);
-        for (int m = 0; m < images[b].n; m++) {
-            const Window window = images[b].windows[m];
-            const vec g = ((const vec *)scratch)[window.p];
-            const ivec won = widened(w + window.p * s.Wnch);
-            UNROLL for (int k = 0; k < AREA; k++) {
-                const vec y = (won & (1 << k)) != 0 ? g : (vec){0};
-                const real *xk = images[b].x + window.at + k / DS1 * s.Pcol + k % DS1;
-                __asm__("" : "+r"(xk));             /* or else pixels wait in registers for the next k, and sums do not */
-                UNROLL for (int n = 0; n < TAPS; n++)
-                    sum[n] += y * xk[(n / (WROW * WCOL) * s.Prow + n / WCOL % WROW) * s.Pcol + n % WCOL];
+        const vec *g = (const vec *)scratch;
+        const word *lit = images[b].lit;
+        const int is_finite = all_finite(scratch, P * VL);
+        for (len r = 0; r < s.Zrow; r++) {
+            const real *x = images[b].x + r * DS0 * s.Pcol;
+            for (len c = 0; c < s.Zcol; c++, x += DS1, w += s.Wnch, g++, lit++) {
+                if (!*lit && is_finite)
+                    continue;
+                const ivec won = widened(w);
+                UNROLL for (int k = 0; k < AREA; k++) {
+                    const vec y = (won & (1 << k)) != 0 ? *g : (vec){0};
+                    const real *xk = x + k / DS1 * s.Pcol + k % DS1;
+                    __asm__("" : "+r"(xk));         /* or else pixels wait in registers for the next k, and sums do not */
+                    UNROLL for (int n = 0; n < TAPS; n++)
+                        sum[n] += y * xk[(n / (WROW * WCOL) * s.Prow + n / WCOL % WROW) * s.Pcol + n % WCOL];
+                }
             }
         }
     }
