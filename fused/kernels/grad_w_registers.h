@@ -29,11 +29,11 @@ ALWAYS_INLINE len sum_at(const Sizes s, len f, len c, len i, len j)
 /* A lane's word in a lane of its own. Step by step: compilers widen to twice the width at a time, or value by value. */
 ALWAYS_INLINE ivec widened(const word *w)
 {
-    typedef uint16_t words2 __attribute__((vector_size(VL * 2)));
     typedef uint32_t words4 __attribute__((vector_size(VL * 4)));
     wordvec words;
     memcpy(&words, w, sizeof words);
 #if AREA <= 16
+    typedef uint16_t words2 __attribute__((vector_size(VL * 2)));
     return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(words, words2), words4), ivec);
 #else
     return __builtin_convertvector(__builtin_convertvector(words, words4), ivec);
