@@ -79,7 +79,8 @@ def results(names, ja):
         rows.append([name, str(len(test)), '%.3f ± %.3f' % summary.statistics(test)[:2],
                      '%.2f – %.2f' % (min(test), max(test)), summary.duration(summary.wall(trials[name]))])
     return markdown([head] + rows, (1, 2, 3)) + '\n\n' + (
-        '平均 ± 標準偏差.時間は 1 コアでの中央値.' if ja else 'Mean ± standard deviation; the median of the times on one core.')
+        '平均 ± 標準偏差.時間は 1 コアでの中央値(マシンはログにある).' if ja else
+        'Mean ± standard deviation; the median of the times on one core, of machines that the logs name.')
 
 
 def pairs(suffix, ja):
@@ -134,9 +135,12 @@ def speedrun(_, ja):
                      '%.3f' % error, '%.1f' % result['seconds_to_compile_and_start'][contender],
                      '%.2f' % (seconds / result['seconds'])])
     return markdown([head] + rows, range(1, 6)) + '\n\n' + (
-        '`%s`; %d 個の seed の平均,時間は中央値.テスト誤識別率の平均が 1 %% を下回ることの p = %.2g.%s; %s.' if ja else
-        '`%s`; means of %d seeds, medians of the times; that the mean test error is below 1 %%: p = %.2g. %s; %s.') % (
-        result['settings'], result['n'], result['p'], result['machine'], result['date'])
+        '`%s`; %d 個の seed(比べた相手は %d 個)の平均,時間は中央値.テスト誤識別率の平均が 1 %% を下回ることの p = %.2g.'
+        '%s; %s.' if ja else
+        '`%s`; means of %d seeds, of the others %d; medians of the times; that the mean test error is below 1 %%: '
+        'p = %.2g. %s; %s.') % (
+        result['settings'], result['n'], min(map(len, result['all'].values())), result['p'], result['machine'],
+        result['date'])
 
 
 # ---- the bench

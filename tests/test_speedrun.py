@@ -37,6 +37,16 @@ def test_the_learning_rate_falls_to_0(small, tmp_path):
     assert job['batchsize'] == 100 and np.load(str(tmp_path / 'XT.npy')).shape == (10000, 1, 28, 28)
 
 
+def test_peers_race_from_the_first_seeds_alone():
+    asked = {'project': [], 'torch': []}
+    workers = {contender: types.SimpleNamespace(
+        ask=lambda what, *details, to=contender: what == 'race' and (asked[to].append(*details) or (1., 2.)))
+        for contender in asked}
+    found = speedrun.race(workers, 3, peer_seeds=2)
+    assert asked == {'project': [0, 1, 2], 'torch': [0, 1]} and found == {
+        'project': [(1., 2.)] * 3, 'torch': [(1., 2.)] * 2}
+
+
 def test_p_is_that_of_a_t_test():
     errors = [0.9, 0.95, 1.02, 0.97]
     worker = types.SimpleNamespace(started=1., choice='', version='theano')
