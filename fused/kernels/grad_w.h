@@ -31,8 +31,12 @@ static inline void find_lit_positions(const Sizes *t, word *lit, const uint8_t *
         }
 }
 
-#if WHOLE_WINDOWS && WORDS == 1 && WNCH && WNCH % VL == 0 && TAPS && TAPS <= REGS - 6 && AREA * TAPS <= 7 * VL
-#include "grad_w_registers.h"
+/* Where a sum is in those of a group. */
+ALWAYS_INLINE len sum_at(const Sizes s, len f, len c, len i, len j);
+
+#if !defined(__clang__) && XNCH == 1 && TAPS && TAPS <= REGS - 6 && WNCH && WNCH % VL == 0 && !PD0 && !PD1 \
+    && AREA <= VL && DS0 <= 4 && DS1 + WCOL - 1 <= VL / 2
+#include "grad_w_picked.h"
 #elif RUN && WROW && WROW * CEIL_DIV(RUN, GL) <= REGS - 4
 #include "grad_w_patch.h"
 #else

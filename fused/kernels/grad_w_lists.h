@@ -1,6 +1,6 @@
 /* Form for all other filters: a filter's winners are listed until it is worth summing. */
 #define GRAD_W_FORM "lists"
-#include "grad_w_sparse.h"
+#include "grad_w_patches.h"
 
 enum { EVENTS = 512 };                  /* of a list */
 
@@ -29,7 +29,7 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
             const word *w = winners + b * P * WORDS * s.Wnch + f;
             real *dst = sums + (f - f0) * patch;
             if (!images[b].is_finite || !all_finite(g, P)) {
-                add_every_position(t, dst, images[b].x, g, w, scratch);
+                add_every_position(t, sums, f - f0, images[b].x, g, w, scratch);
                 continue;
             }
             Event *list = events[f - f0];

@@ -1,6 +1,6 @@
 /* Form for filters whose whole patch fits into registers: winners are added as they are met. */
 #define GRAD_W_FORM "patch"
-#include "grad_w_sparse.h"
+#include "grad_w_patches.h"
 
 /* dst += sum of g * x[winner ...] over the windows of an image and a filter. */
 NOT_INLINED void add_winners(const Sizes *t, real *dst, const real *x, const word *lit, const real *g, const word *w,
@@ -43,6 +43,6 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
             if (images[b].is_finite && all_finite(g, P))
                 add_winners(t, dst, images[b].x, images[b].lit, g, w, positions);
             else
-                add_every_position(t, dst, images[b].x, g, w, scratch);
+                add_every_position(t, sums, f - f0, images[b].x, g, w, scratch);
         }
 }

@@ -1,6 +1,4 @@
-/* What the sparse forms have in common: filters in groups of four, images with channels innermost. */
-enum { GROUP = 4 };
-
+/* What the forms have in common: images with channels innermost, and what is done where something is not finite. */
 ALWAYS_INLINE len image_reals(const Sizes s)
 {
     return s.Prow * image_cols(s);
@@ -22,20 +20,10 @@ static void load_image(const Sizes *t, real *xs, const real *x)
     }
 }
 
-/* GROUP patches. */
-ALWAYS_INLINE len group_reals(const Sizes s)
-{
-    return GROUP * patch_rows(s) * patch_cols(s);
-}
-
-ALWAYS_INLINE len sum_at(const Sizes s, len f, len c, len i, len j)
-{
-    return (f * patch_rows(s) + i) * patch_cols(s) + j * s.Xnch + c;
-}
-
-/* The same sums one by one and over every position, winner or not, where something is not finite: 0 * Inf is NaN,
- * and Theano's dense products let it through. y is room for Yrow * Ycol. */
-static void add_every_position(const Sizes *t, real *dst, const real *x, const real *gz, const word *winners, real *y)
+/* The same sums of a group's filter f, one by one and over every position, winner or not, where something is not finite:
+ * 0 * Inf is NaN, and Theano's dense products let it through. y is room for Yrow * Ycol. */
+static void add_every_position(const Sizes *t, real *sums, len f, const real *x, const real *gz, const word *winners,
+                               real *y)
 {
     const Sizes s = FIXED(t);
     feature_map_gradient(t, y, gz, winners);
@@ -43,5 +31,5 @@ static void add_every_position(const Sizes *t, real *dst, const real *x, const r
         for (len c = 0; c < s.Ycol; c++, y++)
             for (len i = 0; i < s.Wrow; i++)
                 for (len k = 0; k < s.Wcol * s.Xnch; k++)
-                    dst[i * patch_cols(s) + k] += *y * x[(r + i) * image_cols(s) + c * s.Xnch + k];
+                    sums[sum_at(s, f, k % s.Xnch, i, k / s.Xnch)] += *y * x[(r + i) * image_cols(s) + c * s.Xnch + k];
 }
