@@ -12,13 +12,16 @@ enum {
      * twice. */
     VECS = REGS == 16 && WNCH && WNCH % (2 * VL) == 0 ? 2 : 1,
 
+    /* As many as can be; but of images, where blank tiles are passed over, as few as keep both multiply-adders busy. */
+    SUMS = REGS == 32 && XNCH == 1 ? 8 : TILE_MAX,
+
     /* Of one vector, whole windows are summed and pooled in registers: TILE of them side by side. */
-#define DIVIDES(n) (AREA * (n) <= TILE_MAX && YCOL / DS1 % (n) == 0)
+#define DIVIDES(n) (AREA * (n) <= MAX(SUMS, (n) == 1 ? TILE_MAX : 0) && YCOL / DS1 % (n) == 0)
     TILE = VECS > 1 || !WHOLE_WINDOWS || !DIVIDES(1) ? 0 : DIVIDES(24) ? 24 : DIVIDES(12) ? 12 : DIVIDES(8) ? 8
         : DIVIDES(6) ? 6 : DIVIDES(5) ? 5 : DIVIDES(4) ? 4 : DIVIDES(3) ? 3 : DIVIDES(2) ? 2 : 1,
 
     /* Else rows are summed COLS columns at a time; the last block of a row may overlap the one before. */
-    ROW_TILES = MAX(1, CEIL_DIV(YCOL, TILE_MAX / VECS)),
+    ROW_TILES = MAX(1, CEIL_DIV(YCOL, SUMS / VECS)),
     COLS = YCOL > 0 ? CEIL_DIV(YCOL, ROW_TILES) : 8 / VECS
 };
 
