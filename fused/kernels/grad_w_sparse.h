@@ -20,8 +20,8 @@ static void load_image(const Sizes *t, real *xs, const real *x)
     }
 }
 
-/* The same sums of a group's filter f, one by one and over every position, winner or not, where something is not finite:
- * 0 * Inf is NaN, and Theano's dense products let it through. y is room for Yrow * Ycol. */
+/* The same sums of a group's filter f, one by one and over every position, winner or not, where something is not
+ * finite: 0 * Inf is NaN, and Theano's dense products let it through. y is room for Yrow * Ycol. */
 static void add_every_position(const Sizes *t, real *sums, len f, const real *x, const real *gz, const word *winners,
                                real *y)
 {

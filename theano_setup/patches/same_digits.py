@@ -34,7 +34,8 @@ def after_import(theano):
         return folders_of(self) + [theano.config.compiledir]
 
     def compile_args(self):
-        # An Op's own options come later, and win. The digest makes modules of another functions.h other modules.
-        return ['-ffp-contract=off', '-DFUNCTIONS=0x' + digest] + arguments_of(self)
+        # An Op's own options come later, and win. The digest makes modules of another functions.h other modules. Nobody
+        # traps floating-point exceptions: only then does GCC vectorize loops over functions with a choice in them.
+        return ['-ffp-contract=off', '-fno-trapping-math', '-DFUNCTIONS=0x' + digest] + arguments_of(self)
 
     CLinker.headers, CLinker.header_dirs, CLinker.compile_args = headers, header_dirs, compile_args
