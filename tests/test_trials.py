@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -19,7 +20,9 @@ pytestmark = pytest.mark.xdist_group('trials')      # its workers' compile folde
 
 
 def test_trials_and_what_is_told_of_them(folder, tmp_path):
+    start = time.monotonic()
     run = trials(*arguments(folder, tmp_path, 2, 'trials=3'))
+    elapsed = time.monotonic() - start
     assert run.returncode == 0, run.stderr
     rows = check_all(tmp_path, folder, 3, 2)
     log = log_of(tmp_path, 1)
@@ -31,7 +34,7 @@ def test_trials_and_what_is_told_of_them(folder, tmp_path):
     assert re.search(r'^# versions: python \S+, theano \S+, numpy \S+, scipy \S+$', log, re.M)
     assert re.search(r'^# machine: .+, \d+ cores, \w+$', log, re.M)
     (wall,) = re.findall(r'^# threads: 1 wall time: ([\d.]+) s$', log, re.M)
-    assert float(rows[1]['wall_seconds']) == float(wall) > 0.5
+    assert 0 < float(rows[1]['wall_seconds']) == float(wall) < elapsed         # however fast the machine is
 
     values = [float(row['test_error']) for row in rows]
     mean, sd = sum(values) / 3, (sum((v - sum(values) / 3)**2 for v in values) / 2)**0.5
