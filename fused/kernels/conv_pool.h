@@ -16,7 +16,7 @@ enum {
     SUMS = REGS == 32 && XNCH == 1 ? 8 : TILE_MAX,
 
     /* Of one vector, whole windows are summed and pooled in registers: TILE of them side by side. */
-#define DIVIDES(n) (AREA * (n) <= MAX(SUMS, (n) == 1 ? TILE_MAX : 0) && YCOL / DS1 % (n) == 0)
+#define DIVIDES(n) (AREA * (n) <= ((n) > 1 ? SUMS : TILE_MAX) && YCOL / DS1 % (n) == 0)
     TILE = VECS > 1 || !WHOLE_WINDOWS || !DIVIDES(1) ? 0 : DIVIDES(24) ? 24 : DIVIDES(12) ? 12 : DIVIDES(8) ? 8
         : DIVIDES(6) ? 6 : DIVIDES(5) ? 5 : DIVIDES(4) ? 4 : DIVIDES(3) ? 3 : DIVIDES(2) ? 2 : 1,
 

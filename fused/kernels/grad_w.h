@@ -76,7 +76,8 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
     const len chunks = CEIL_DIV(s.B, chunk), groups = CEIL_DIV(s.Wnch, GROUP);
     if (chunk * image > INT32_MAX)                  /* Event.at is an int */
         return TOO_LARGE;
-    const len P = s.Zrow * s.Zcol, xs_reals = images_reals(s, s.B);
+    /* At an edge, the form `picked` reads rows of windows that hang over it. */
+    const len P = s.Zrow * s.Zcol, xs_reals = images_reals(s, s.B) + ALIGNED(DS0 * image_cols(s) + VL);
     const len sums_reals = ALIGNED(MAX(1, chunks) * groups * group);
     const len thread_reals = ALIGNED(MAX(MAX(s.Yrow * s.Ycol, P * VL), CEIL_DIV(lit_bytes(s), REAL_BYTES)));
     const len images_size = s.B * (sizeof(Image) + P * WORDS * sizeof(word));

@@ -50,10 +50,10 @@ ALWAYS_INLINE len image_cols(const Sizes s)
     return s.Pcol * s.Xnch;
 }
 
-/* Reals of n padded images, channels innermost, readable to the end of the last one's last patch and window. */
+/* Reals of n padded images, channels innermost, readable to the end of the last one's last patch. */
 ALWAYS_INLINE len images_reals(const Sizes s, len n)
 {
-    return ALIGNED(n * s.Prow * s.Pcol * s.Xnch + (patch_rows(s) + DS0) * s.Pcol * s.Xnch + patch_cols(s) + VL);
+    return ALIGNED(n * s.Prow * s.Pcol * s.Xnch + patch_rows(s) * s.Pcol * s.Xnch + patch_cols(s));
 }
 
 /* dst += sum of g * src[at ...] over the n events: Wrow rows of Wcol * Xnch reals, dst_row and src_row reals apart. */
