@@ -8,6 +8,7 @@ from theano_setup.environment import cores
 
 STEPS = 8                # timed before a number of threads is judged; the first two, while caches fill, do not count
 ROUNDS = 200             # of so many steps, after which the other number of threads is tried again
+FEW = 2                  # rounds after a change to one thread; four times as many each time that one wins again
 
 
 def set_in_openmp(number):
@@ -19,12 +20,14 @@ class Threads:
     """Runs steps with as many threads as OMP_NUM_THREADS says, or with one while that is faster.
 
     The results are the same. Threads that wait for each other lose much time where another process takes a core from
-    one of them. The other number is tried at the start, when steps take 1.3 times as long as before, and now and then.
+    one of them. The other number is tried at the start, when steps take 1.3 times as long as before, and now and then:
+    soon after a change to one thread, which a moment's disturbance may have caused.
     """
 
     def __init__(self):
         self.most = int(os.environ.get('OMP_NUM_THREADS') or 1)
         self.number, self.times, self.usual, self.before, self.rounds = self.most, [], None, None, 0
+        self.wait = ROUNDS                               # until the other number is tried
         self.is_fixed = self.most == 1 or not sys.platform.startswith('linux')
 
     def __enter__(self):
@@ -58,10 +61,12 @@ class Threads:
         """Of a step, as the last ones took: keeps the number of threads, goes back to the other, or tries that."""
         other = 1 if self.number == self.most else self.most
         if self.before is not None:                      # this one was on trial
-            if self.before < seconds:
+            lost = self.before < seconds
+            if lost:
                 self.use(other)
+            self.wait = ROUNDS if self.number == self.most else min(4 * self.wait, ROUNDS) if lost else FEW
             self.usual, self.before, self.rounds = min(self.before, seconds), None, 0
-        elif self.usual is None or seconds > 1.3 * self.usual or self.rounds == ROUNDS:
+        elif self.usual is None or seconds > 1.3 * self.usual or self.rounds == self.wait:
             self.before = seconds
             self.use(other)
         else:

@@ -38,8 +38,17 @@ def test_a_quiet_machine_uses_all_threads_but_for_a_trial_now_and_then(monkeypat
 def test_a_machine_that_gets_busy_uses_one_until_it_is_quiet_again(monkeypatch):
     busy = range(1000, 5000)
     used = Machine(monkeypatch, lambda number, n: 1.8 if number == 1 else 9. if n in busy else 1.).run(8000)
-    assert set(used[1000 + 4 * STEPS:4990]) == {1, 2} and used[1000 + 4 * STEPS:4990].count(2) <= 3 * STEPS
+    assert set(used[1000 + 4 * STEPS:4990]) == {1, 2}
+    seconds = {1: 1.8, 2: 9.}
+    assert sum(seconds[number] for number in used[1000:5000]) <= 1.1 * 1.8 * 4000      # than with one thread alone
     assert used[5000 + (ROUNDS + 3) * STEPS:].count(1) <= STEPS
+
+
+@pytest.mark.parametrize('first', [2, STEPS * (ROUNDS + 1)])
+def test_a_disturbance_of_a_moment_costs_no_more_than_some_steps(monkeypatch, first):
+    disturbed = range(first, first + STEPS)
+    used = Machine(monkeypatch, lambda number, n: 9. if n in disturbed else 1.8 / number).run(first + 10 * STEPS)
+    assert 1 in used[first:] and used[first:].count(1) <= 5 * STEPS and set(used[-STEPS:]) == {2}
 
 
 def test_openmp_is_told(monkeypatch):
