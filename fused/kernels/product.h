@@ -7,9 +7,10 @@
 
 enum {
     WIDE = 2,                           /* vectors side by side in a tile */
-    TALL = REGS == 32 ? 12 : 6,         /* rows of a tile: its vectors fill 24 of 32 registers, or 12 of 16 */
-    SHORT = TALL / 3,
-    PACKED = 128                        /* rows of B that a thread packs at a time */
+    TALL = REGS == 32 ? 10 : 5,         /* rows of a tile: of the registers, two thirds are sums; ten classes fill it */
+    SHORT = REGS == 32 ? 4 : 2,
+    PACKED = 128,                       /* rows of B that a thread packs at a time */
+    SMALL = 1 << 19                     /* bytes of B that stay in a core's cache */
 };
 
 typedef struct {
@@ -95,14 +96,24 @@ static void pack(const Product *p, real *P, len width, len n, len count, len k, 
                 P[i * width + j] = B[i * p->bk + j * p->bn];
 }
 
+/* C' = B' A'. */
+static Product transposed(const Product *p)
+{
+    return (Product){p->N, p->M, p->K, p->B, p->bn, p->bk, p->A, p->ak, p->am, p->C, p->cn, p->cm, p->alpha, p->beta};
+}
+
 static int product(Scratch *scratch, const Product *p)
 {
     if (p->M == 0 || p->N == 0)
         return DONE;
+    const Product t = transposed(p);
+    if (p->am == 1 && p->N < WIDE * VL && p->M >= WIDE * VL)        /* the longer side across the lanes */
+        p = &t;
     const len width = (p->N > VL ? WIDE : 1) * VL;
     const len panels = CEIL_DIV(p->N, width), blocks = CEIL_DIV(p->M, TALL), chunks = CEIL_DIV(p->K, PACKED);
     /* Whole panels of rows that lie in memory as they are needed are not packed. */
     const int direct = p->bn == 1 && p->N % VL == 0;
+    const int by_rows = panels * p->K * width * (len)sizeof(real) <= SMALL;
     real *packed = direct ? NULL : get_scratch(scratch, panels * p->K * width);
     if (!direct && !packed)
         return NO_MEMORY;
@@ -118,8 +129,8 @@ static int product(Scratch *scratch, const Product *p)
         }
         #pragma omp for schedule(static)
         for (len task = 0; task < panels * blocks; task++) {
-            const len i = task / blocks, n = i * width, count = MIN(width, p->N - n);
-            const len m = task % blocks * TALL, end = MIN(m + TALL, p->M);
+            const len i = by_rows ? task % panels : task / blocks, n = i * width, count = MIN(width, p->N - n);
+            const len m = (by_rows ? task / panels : task % blocks) * TALL, end = MIN(m + TALL, p->M);
             const real *P = direct ? p->B + n : packed + i * p->K * width;
             const len step = direct ? p->bk : width;
             if (count > VL)
