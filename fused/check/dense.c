@@ -1,4 +1,4 @@
-/* The matrix product and the gathering of rows beside plain loops.
+/* The matrix product, the gathering of rows and biases beside plain loops.
  *
  *   dense           compares them over random sizes, layouts and values, to the last bit
  *   dense rate M K N  prints GFLOP/s of a layer (M, K) (K, N), as cells of a table: forward, dW, dX
@@ -10,6 +10,9 @@ namespace products {
 }
 namespace gathering {
 #include "../kernels/rows.h"
+}
+namespace biases {
+#include "../kernels/bias.h"
 }
 using namespace products;
 
@@ -73,6 +76,30 @@ static void compare_rows()
     free(X), free(have), free(want), free(index);
 }
 
+static void compare_biases()
+{
+    const long N = draw(0, 120), F = draw(1, 20), map = draw(0, 40), size = N * F * map;
+    real *X = room(size), *b = room(F), *have = room(size), *want = room(size), sums[20], sum[20];
+    fill(X, size, 0), fill(b, F, 0);
+    for (long f = 0; f < F; f++) {
+        double s = 0;
+        for (long n = 0; n < N; n++)
+            for (long j = 0; j < map; j++) {
+                const long at = (n * F + f) * map + j;
+                want[at] = X[at] + b[f];
+                s += (double)X[at];
+            }
+        sum[f] = (real)s;
+    }
+    biases::add_bias(have, X, b, N, F, map);
+    same("X + b", have, want, size * sizeof(real));
+    biases::bias_gradient(sums, X, N, F, map);
+    same("the gradient of b", sums, sum, F * sizeof(real));
+    biases::add_bias(X, X, b, N, F, map);
+    same("X + b in place", X, want, size * sizeof(real));
+    free(X), free(b), free(have), free(want);
+}
+
 static double rate(len M, len K, len N, int transpose_A, int transpose_B)
 {
     Product p = matrices(M, K, N, transpose_A, transpose_B);
@@ -91,6 +118,7 @@ int main(int argc, char **argv)
             start_drawing(seed);
             compare_products();
             compare_rows();
+            compare_biases();
         }
         printf("OK\n");
     }
