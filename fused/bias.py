@@ -54,6 +54,8 @@ class BiasGradient(KernelOp):
 
 def added_bias(node):
     """X and b of X + b.dimshuffle('x', 0, 'x', 'x'); None if that is not what node does."""
+    if not isinstance(node.op.scalar_op, theano.scalar.Add) or len(node.inputs) != 2:
+        return None
     for X, B in node.inputs, node.inputs[::-1]:
         op = B.owner and B.owner.op
         if isinstance(op, T.DimShuffle) and op.new_order == BIAS and X.type == node.outputs[0].type and \
@@ -73,13 +75,11 @@ def parallel_bias(node):
         if node.inputs[0].ndim != 4 or node.op.axis != (0, 2, 3) or node.op.acc_dtype != 'float64':
             return False
         new = BiasGradient()(node.inputs[0])
-    elif isinstance(node.op.scalar_op, theano.scalar.Add) and len(node.inputs) == 2 and out.ndim == 4:
-        found = added_bias(node)
-        if found is None:
+    else:
+        found = isinstance(node.op, T.Elemwise) and added_bias(node)
+        if not found:
             return False
         new = AddBias()(*found)
-    else:
-        return False
     if new.type != out.type:
         return False
     copy_stack_trace(out, new)
