@@ -112,7 +112,7 @@ def run_net(name, contenders, prepared, given, peak, folder):
     forward, both = np.median(conv_times, axis=0)          # 0 where there is no conv layer
     minibatch = forward, both - forward, medians['project'] * job['batchsize'] / job['NL']
     return {
-        'seconds_per_epoch': medians, 'project_one_thread': one_thread, 'variants': variants,
+        'NL': job['NL'], 'seconds_per_epoch': medians, 'project_one_thread': one_thread, 'variants': variants,
         'spread': {c: [min(times[c]), max(times[c])] for c in workers}, 'all': times,
         'checkpoint_share_of_epoch': statistics.median(checkpoints) / medians['project'],
         'cost': costs, 'does_not_learn_the_same': wrong, 'choice': {c: w.choice for c, w in workers.items()},
@@ -170,7 +170,7 @@ def bench(given):
         for name, run in given['net'].items():
             prepared = prepare(['data=' + given['data']] + arguments_of(run))
             dataset = prepared['dataset']
-            result['data'], result['NL'] = dataset.source, len(dataset.tL)
+            result['data'] = dataset.source
             np.save(os.path.join(folder, 'X.npy'), dataset.XL)
             np.save(os.path.join(folder, 't.npy'), dataset.tL)
             result['nets'][name] = run_net(name, contenders, prepared, given, peak, folder)

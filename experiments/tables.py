@@ -182,14 +182,15 @@ def bench_captions(result, ja):
     """Paragraphs below the bench's table."""
     spread = max((high - low) / statistics.median(net['all'][c]) for net in result['nets'].values()
                  for c, (low, high) in net['spread'].items())
-    facts = dict(result, NL=result.get('NL', 50000), spread=100 * spread, versions=', '.join(result['versions']))
+    NL = (' か ' if ja else ' or ').join(str(n) for n in sorted({net['NL'] for net in result['nets'].values()}))
+    facts = dict(result, NL=NL, spread=100 * spread, versions=', '.join(result['versions']))
     yield ((
-        '%(NL)d 枚(%(data)s)の 1 エポックの秒数,%(repeats)d 回の中央値(最大と最小の差は最大で %(spread).0f %%).%(threads)d '
+        '%(NL)s 枚(%(data)s)の 1 エポックの秒数,%(repeats)d 回の中央値(最大と最小の差は最大で %(spread).0f %%).%(threads)d '
         'スレッド,float32,エポックの最初の %(minibatches)d ミニバッチから換算.終わりの 3 列は,このプロジェクトが FMA の最高速度 '
         '%(peak_gflops).0f GFLOP/s のうちどれだけに達したか(密な convolution の演算をすべて数えるので,max-pooling と画像の背景が'
         '不要にする演算の分だけ 100 %% を超えることがある).記事: 所要時間 / 50,2015 年,6 コア 3.5 GHz Xeon の実質 1 コア分.'
         '%(machine)s; %(versions)s; %(date)s.') if ja else (
-        'Seconds per training epoch of %(NL)d images (%(data)s), median of %(repeats)d (highest less lowest: at most '
+        'Seconds per training epoch of %(NL)s images (%(data)s), median of %(repeats)d (highest less lowest: at most '
         '%(spread).0f %% of it); %(threads)d threads, float32, scaled from the first %(minibatches)d minibatches. Last '
         'columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s, that this project reaches: all operations of a '
         'dense convolution count, also those that max-pooling and the background of images make needless, hence more '
