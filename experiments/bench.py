@@ -4,7 +4,8 @@
     python experiments/bench.py net=conv16-ds2 peers=stock,torch repeats=3 json=FILE markdown=FILE
 
 `make peers` sets the peers up. For each net, every contender waits in a process of its own with the data in
-memory; in each repeat they take turns at the same epoch, same weights, same order, while the others sleep.
+memory; in each repeat they take turns at the same epoch, same weights, same order, while the others sleep. What json
+holds of other nets, of the same machine, day and settings, stays there.
 """
 import datetime
 import json
@@ -43,7 +44,9 @@ RULES = {
     'variants': (integers(0, 1)[0], '1 times the project with dropout, decay, average, shift, too; with distortions'),
     'json': file_named('.json'), 'markdown': file_named('.md'),
 }
-TOLERANCE = 0.1          # relative, of the cost after the epoch: sums in another order drift apart this far at most
+# Relative, of the cost after the epoch: sums in another order drift apart this far at most; with dropout, of which each
+# contender draws its own, further.
+TOLERANCE, TOLERANCE_OF_DROPOUT = 0.1, 0.25
 
 def given_settings(arguments):
     """The settings, with nets as {name: Run} and peers as a list. Raises SettingError."""
@@ -101,7 +104,8 @@ def run_net(name, contenders, prepared, given, peak, folder):
     if 'project' not in workers:
         script.stop('%s: this project itself does not run' % name, 1)
     say('cost after the epoch: ' + ', '.join('%s %.4f' % (c, costs[c]) for c in workers))
-    wrong = [c for c in workers if c not in VARIANTS and not abs(costs[c] / costs['project'] - 1) <= TOLERANCE]
+    tolerance = TOLERANCE_OF_DROPOUT if any(layer['drop'] for layer in job['layers']) else TOLERANCE
+    wrong = [c for c in workers if c not in VARIANTS and not abs(costs[c] / costs['project'] - 1) <= tolerance]
     for contender in wrong:
         say('%s does not learn the same, and does not count' % contender)
     if idle > 0.02:
@@ -165,6 +169,7 @@ def bench(given):
         c for c in given['peers'] if c not in missing]
     result = {'threads': threads, 'peak_gflops': None, 'nets': {}, 'missing': missing, 'machine': machine(),
               'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part']}
+    result = kept(given['json'], result)
     with tempfile.TemporaryDirectory() as folder:
         peak = Peak(folder, threads)
         for name, run in given['net'].items():
@@ -174,7 +179,7 @@ def bench(given):
             np.save(os.path.join(folder, 'X.npy'), dataset.XL)
             np.save(os.path.join(folder, 't.npy'), dataset.tL)
             result['nets'][name] = run_net(name, contenders, prepared, given, peak, folder)
-            result['peak_gflops'] = max(peak.gflops[threads])
+            result['peak_gflops'] = max([*peak.gflops[threads], result['peak_gflops'] or 0])
             one, every = (statistics.median(peak.gflops[number]) for number in (1, threads))
             result['peak_one_thread_to_all'] = every / one
             write(result, given)                           # after each net: an hour's figures outlive a Ctrl-C
@@ -182,6 +187,19 @@ def bench(given):
         result['startup_seconds'] = start_up(given['data'], threads)
         write(result, given)
     return result
+
+
+def kept(path, result):
+    """The figures in a file that is of the same machine, day and settings; else result."""
+    try:
+        with open(path) as file:
+            earlier = json.load(file)
+        same = all(earlier[key] == result[key] for key in ('threads', 'machine', 'date', 'repeats', 'minibatches'))
+    except (OSError, ValueError, KeyError, TypeError):
+        return result
+    if same:
+        say('%s: keeps %s' % (path, ', '.join(earlier['nets'])))
+    return earlier if same else result
 
 
 def write(result, given):

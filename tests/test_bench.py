@@ -33,6 +33,16 @@ def test_figures_have_the_promised_form(tmp_path):
     assert text in run.stdout and '| conv16-ds4 | 34.0 | %.2f |' % seconds['project'] in text
 
 
+def test_figures_of_other_nets_stay_if_they_are_of_the_same_settings(tmp_path):
+    path = tmp_path / 'figures.json'
+    for net, part, nets in (('conv16-ds4', 5, ['conv16-ds4']), ('full1000', 5, ['conv16-ds4', 'full1000']),
+                            ('full1000', 4, ['full1000'])):
+        run = run_script('peers=none', 'json=%s' % path, *QUICK[1:2], *QUICK[3:], 'part=%d' % part, 'net=' + net,
+                         script=BENCH)
+        assert run.returncode == 0, run.stderr
+        assert list(json.loads(path.read_text())['nets']) == nets
+
+
 @pytest.mark.parametrize('arguments, words', [
     (['net=conv16-d2'], 'did you mean conv16-ds2?'), (['peers=pytorch'], 'did you mean torch?'),
     (['repeat=3'], 'did you mean repeats?'), (['quick'], 'must be name=value'), (['net='], 'net = : no run or group'),

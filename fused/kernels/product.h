@@ -90,6 +90,8 @@ static void pack(const Product *p, real *P, len width, len n, len count, len k, 
         for (; k < end; k++)
             for (len j = 0; j < count; j++)
                 P[k * width + j] = B[k * p->bk + j * p->bn];
+    else if (p->bk == 1)
+        transpose(P + k * width, width, B + k, p->bn, count, end - k);
     else
         for (len j = 0; j < count; j++)
             for (len i = k; i < end; i++)
