@@ -8,7 +8,7 @@ from theano_setup.environment import cores
 
 STEPS = 8                # timed before a number of threads is judged; the first two, while caches fill, do not count
 ROUNDS = 200             # of so many steps, after which the other number of threads is tried again
-FEW = 2                  # rounds after a change to one thread; four times as many each time that one wins again
+FEW = 4                  # rounds after a change to one thread; four times as many each time that one wins again
 
 
 def set_in_openmp(number):
@@ -27,13 +27,15 @@ class Threads:
     def __init__(self):
         self.most = int(os.environ.get('OMP_NUM_THREADS') or 1)
         self.number, self.times, self.usual, self.before, self.rounds = self.most, [], None, None, 0
-        self.wait = ROUNDS                               # until the other number is tried
+        self.wait = FEW // 4                             # rounds until the other number is tried
         self.is_fixed = self.most == 1 or not sys.platform.startswith('linux')
 
     def __enter__(self):
         if hasattr(os, 'getloadavg') and os.getloadavg()[0] > cores():
             print('# busy machine: %.1f processes want its %d cores, and training takes longer' % (
                 os.getloadavg()[0], cores()), file=sys.stderr, flush=True)
+        if not self.is_fixed:
+            self.use(1)                                  # first: many on a busy machine take ten times as long
         return self
 
     def __exit__(self, *_):
@@ -54,12 +56,13 @@ class Threads:
             self.times.append(time.perf_counter() - start)
             if len(self.times) == STEPS:
                 self.judge(sorted(self.times[2:])[(STEPS - 2) // 2])
-                self.times = []
+            elif self.before is not None and sum(self.times) > 2 * STEPS * self.before:
+                self.judge(sum(self.times))                  # lost, whatever would come
         return result
 
     def judge(self, seconds):
         """Of a step, as the last ones took: keeps the number of threads, goes back to the other, or tries that."""
-        other = 1 if self.number == self.most else self.most
+        other, self.times = 1 if self.number == self.most else self.most, []
         if self.before is not None:                      # this one was on trial
             lost = self.before < seconds
             if lost:
