@@ -51,6 +51,13 @@ def test_p_is_that_of_a_t_test():
     assert result['p'] == pytest.approx(special.stdtr(3, t)) and result['seconds'] == 2
 
 
+def test_ratios_are_of_the_seeds_that_both_have():
+    worker = types.SimpleNamespace(started=1., choice='', version='theano')
+    found = {'project': [(2., 1.), (3., 1.), (9., 1.), (9., 1.1)], 'torch': [(8., 1.), (15., 1.)]}     # 9: a slow hour
+    result = speedrun.figures(found, {'project': worker, 'torch': worker})
+    assert result['times_ours'] == {'project': 1., 'torch': 4.5} and result['seconds'] == 6.
+
+
 @pytest.mark.parametrize('arguments, words', [
     (['peers=pytorch'], 'did you mean torch?'), (['seeds=1'], 'seeds = 1: must be a whole number from 2 to 1000')])
 def test_wrong_arguments_are_one_line(arguments, words):
