@@ -1,6 +1,7 @@
-"""Biases of feature maps in parallel: the rewrite 'parallel_bias'.
+"""Biases in parallel: the rewrite 'parallel_bias'.
 
-Theano adds them by loops over short rows, and sums their gradient in one chain of additions, both on one core.
+Theano adds those of feature maps by loops over short rows, and sums the gradient of each bias in one chain of
+additions, both on one core.
 """
 from theano_setup import theano
 import theano.scalar
@@ -38,7 +39,7 @@ class AddBias(KernelOp):
 
 
 class BiasGradient(KernelOp):
-    """G (N, F, rows, cols) -> its sums (F,), in the order and the precision of Theano's Sum: in double."""
+    """G (N, F, rows, cols) or (N, F) -> its sums (F,), in the order and the precision of Theano's Sum: in double."""
     __props__ = ()
     c_file = 'bias.h'
 
@@ -66,13 +67,13 @@ def added_bias(node):
 
 @local_optimizer([T.Elemwise, T.Sum])
 def parallel_bias(node):
-    """Puts the parallel Ops in place of Theano's, for images of floats."""
+    """Puts the parallel Ops in place of Theano's, for floats."""
     out = node.outputs[0]
     if not theano.config.cxx or out.dtype not in ('float32', 'float64') or any(
             not isinstance(v.type, T.TensorType) or v.dtype != out.dtype for v in node.inputs):
         return False
     if isinstance(node.op, T.Sum):
-        if node.inputs[0].ndim != 4 or node.op.axis != (0, 2, 3) or node.op.acc_dtype != 'float64':
+        if {2: (0,), 4: (0, 2, 3)}.get(node.inputs[0].ndim, ()) != node.op.axis or node.op.acc_dtype != 'float64':
             return False
         new = BiasGradient()(node.inputs[0])
     else:

@@ -1,4 +1,4 @@
-/* Biases of feature maps: see kernels/bias.h. */
+/* Biases: see kernels/bias.h. */
 #include "../kernels/bias.h"
 #include "arrays.h"
 
@@ -29,10 +29,11 @@ static inline int run(Scratch *scratch, PyArrayObject *X, PyArrayObject *b, PyAr
 static inline int run(Scratch *scratch, PyArrayObject *G, PyArrayObject **sums)
 {
     npy_intp *dims = PyArray_DIMS(G);
+    const npy_intp map = PyArray_NDIM(G) == 4 ? dims[2] * dims[3] : 1;
     PyArrayObject *from[] = {G}, *in[1];
     int failed = contiguous(in, from, 1) || prepare(sums, 1, dims + 1, REAL_NUM);
     if (!failed)
-        bias_gradient((real *)PyArray_DATA(*sums), reals(in[0]), dims[0], dims[1], dims[2] * dims[3]);
+        bias_gradient((real *)PyArray_DATA(*sums), reals(in[0]), dims[0], dims[1], map);
     release(in, 1);
     return failed;
 }
