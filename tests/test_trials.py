@@ -82,7 +82,7 @@ def test_a_trial_that_fails_is_reported_and_stops_no_other(folder, tmp_path):
     for first in (True, False):                          # one that diverges is a result, and is not run again
         run = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              universal_newlines=True, env=dict(os.environ, THEANO_FLAGS=INTERPRETED))
-        assert run.returncode == 1 and 'Traceback' not in run.stderr
+        assert run.returncode == 1 and 'Traceback' not in run.stderr, run.stderr
         assert re.search(r'^# fails, seed 0: status 2: eta = -0.5: must be', run.stderr, re.M), run.stderr
         assert run.stderr.endswith('\n1 of %d trials failed; the same command tries again\n' % (3 if first else 1))
         told = re.search(r'^# diverges, seed 0: diverged: the cost is (nan|inf) in epoch 1', run.stderr, re.M)
