@@ -1,4 +1,4 @@
-/* Biases of feature maps, in parallel: added, and their gradient. */
+/* Biases in parallel: added to feature maps; their gradients. */
 #include "kernel.h"
 
 enum { MAPS = 8 };                      /* sums side by side: each waits for its own last addition */
