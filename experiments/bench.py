@@ -168,7 +168,8 @@ def bench(given):
     contenders = ['project'] + [ONE_THREAD] * (threads > 1) + VARIANTS * given['variants'] + [
         c for c in given['peers'] if c not in missing]
     result = {'threads': threads, 'peak_gflops': None, 'nets': {}, 'missing': missing, 'machine': machine(),
-              'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part']}
+              'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part'],
+              'data_asked_for': given['data']}
     result = kept(given['json'], result)
     with tempfile.TemporaryDirectory() as folder:
         peak = Peak(folder, threads)
@@ -194,7 +195,8 @@ def kept(path, result):
     try:
         with open(path) as file:
             earlier = json.load(file)
-        same = all(earlier[key] == result[key] for key in ('threads', 'machine', 'date', 'repeats', 'minibatches'))
+        same = all(earlier[key] == result[key] for key in (
+            'threads', 'machine', 'date', 'repeats', 'minibatches', 'data_asked_for'))
     except (OSError, ValueError, KeyError, TypeError):
         return result
     if same:

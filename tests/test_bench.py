@@ -35,10 +35,11 @@ def test_figures_have_the_promised_form(tmp_path):
 
 def test_figures_of_other_nets_stay_if_they_are_of_the_same_settings(tmp_path):
     path = tmp_path / 'figures.json'
-    for net, part, nets in (('conv16-ds4', 5, ['conv16-ds4']), ('full1000', 5, ['conv16-ds4', 'full1000']),
-                            ('full1000', 4, ['full1000'])):
-        run = run_script('peers=none', 'json=%s' % path, *QUICK[1:2], *QUICK[3:], 'part=%d' % part, 'net=' + net,
-                         script=BENCH)
+    for net, part, data, nets in (
+            ('conv16-ds4', 5, 'drawn', ['conv16-ds4']), ('full1000', 5, 'drawn', ['conv16-ds4', 'full1000']),
+            ('full1000', 4, 'drawn', ['full1000']), ('conv16-ds4', 4, 'auto', ['conv16-ds4'])):
+        run = run_script('peers=none', 'json=%s' % path, 'repeats=1', 'threads=1', 'data=' + data, 'part=%d' % part,
+                         'net=' + net, script=BENCH)
         assert run.returncode == 0, run.stderr
         assert list(json.loads(path.read_text())['nets']) == nets
 
