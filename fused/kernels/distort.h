@@ -45,53 +45,77 @@ ALWAYS_INLINE void spline(float w[4], float f)
     w[1] = 2 / 3.f - f * f * (1 - f / 2), w[2] = 2 / 3.f - g * g * (1 - g / 2);
 }
 
-/* Floats of scratch that an image takes: the padded image, the field along columns, its knots, a row of places. */
+/* Reals of scratch that an image takes: it with zeros around, the field along columns, its knots, a row of places. */
 static len distort_reals(const Distortion *d)
 {
-    return ALIGNED((d->row + 3) * (d->col + 3)) + ALIGNED(2 * KNOTS(d->row) * d->col) + ALIGNED(KNOTS(d->col))
-        + 4 * ALIGNED(d->col);
+    return ALIGNED((d->row + 3) * (d->col + 3)) + ALIGNED(2 * KNOTS(d->row) * d->col + 16)
+        + ALIGNED(2 * KNOTS(d->row) * KNOTS(d->col)) + 3 * ALIGNED(d->col);
 }
 
 /* The field at the knots of every row, interpolated along the columns: field (2, KNOTS(row), col), y first. */
 static void field_along_columns(real *__restrict__ field, real *__restrict__ knot, const Distortion *d, uint32_t key)
 {
-    const len rows = KNOTS(d->row), cols = KNOTS(d->col);
+    const len rows = 2 * KNOTS(d->row), cols = KNOTS(d->col);
     const float most = (float)d->elastic / ELASTIC_RMS;
-    float w[KNOT][4];
-    for (int f = 0; f < KNOT; f++)
-        spline(w[f], (float)f / KNOT);
-    for (len k = 0; k < 2 * rows; k++) {
-        for (len n = 0; n < cols; n++)
-            knot[n] = most * uniform(key, (uint32_t)(8 + k * cols + n));
-        for (len first = 0; first < d->col; first += KNOT, field += KNOT) {
-            const real *at = knot + first / KNOT;
-            for (int f = 0; f < MIN(KNOT, d->col - first); f++) {
-                field[f] = 0;           /* one product after the other: a sum of two could be fused in two ways */
-                field[f] += w[f][1] * at[1];
-                field[f] += w[f][0] * at[0];
-                field[f] += w[f][2] * at[2];
-                field[f] += w[f][3] * at[3];
+    real w[4][KNOT + 1];                /* one column more than needed, a whole vector: the next ones are put over it */
+    for (int f = 0; f <= KNOT; f++) {
+        float of[4];
+        spline(of, (float)f / KNOT);
+        for (int j = 0; j < 4; j++)
+            w[j][f] = of[j];
+    }
+    for (len n = 0; n < rows * cols; n++)
+        knot[n] = most * uniform(key, (uint32_t)(8 + n));
+    for (len k = 0; k < rows; k++)
+        for (len first = 0; first < d->col; first += KNOT) {
+            const real *at = knot + k * cols + first / KNOT;
+            real *to = field + k * d->col + first;
+            for (int f = 0; f <= KNOT; f++) {
+                real sum = 0;           /* one product after the other: a sum of two could be fused in two ways */
+                sum += w[1][f] * at[1];
+                sum += w[0][f] * at[0];
+                sum += w[2][f] * at[2];
+                sum += w[3][f] * at[3];
+                to[f] = sum;
             }
         }
-        field -= CEIL_DIV(d->col, KNOT) * KNOT - d->col;
+}
+
+/* Where the pixels of a row come from, (y0, x0) + (ys, xs) (c - middle) + the field, in the padded image: the pixel
+ * above and to the left, and how far down and right of it. In whole vectors, beyond the last column, too. */
+static void find_row(int32_t *__restrict__ from, real *__restrict__ down, real *__restrict__ right, real y0, real x0,
+                     real ys, real xs, const real *__restrict__ field, const float w[4], const Distortion *d)
+{
+    const len col = d->col, other = KNOTS(d->row) * col;
+    const real middle = (real)((col - 1) / 2.), last_row = (real)d->row, last_col = (real)col;
+    const real w0 = (real)w[0], w1 = (real)w[1], w2 = (real)w[2], w3 = (real)w[3];
+    const int32_t width = (int32_t)col + 3;
+    for (len c = 0; c < ALIGNED(col); c++) {
+        const real aside = (real)(int32_t)c - middle;
+        real y = y0 + ys * aside, x = x0 + xs * aside;
+        y += w0 * field[c];
+        y += w1 * field[col + c];
+        y += w2 * field[2 * col + c];
+        y += w3 * field[3 * col + c];
+        x += w0 * field[other + c];
+        x += w1 * field[other + col + c];
+        x += w2 * field[other + 2 * col + c];
+        x += w3 * field[other + 3 * col + c];
+        y = MIN(MAX(y, (real)-1), last_row) + 1, x = MIN(MAX(x, (real)-1), last_col) + 1;
+        const int32_t iy = (int32_t)y, ix = (int32_t)x;
+        down[c] = y - (real)iy, right[c] = x - (real)ix;
+        from[c] = iy * width + ix;
     }
 }
 
-/* The pixels of z between the four around their places in padded, a row (y, x) of them; y and x are used up. */
-static void interpolate(real *__restrict__ z, const real *__restrict__ padded, real *__restrict__ y, real *__restrict__ x,
-                        int32_t *__restrict__ from, const Distortion *d)
+/* The pixels of z between the four around their places. */
+static void interpolate(real *__restrict__ z, const real *__restrict__ padded, const int32_t *__restrict__ from,
+                        const real *__restrict__ down, const real *__restrict__ right, const Distortion *d)
 {
-    const len width = d->col + 3;
     for (len c = 0; c < d->col; c++) {
-        const real yc = MIN(MAX(y[c], (real)-1), (real)d->row) + 1, xc = MIN(MAX(x[c], (real)-1), (real)d->col) + 1;
-        const int32_t iy = (int32_t)yc, ix = (int32_t)xc;
-        y[c] = yc - (real)iy, x[c] = xc - (real)ix;
-        from[c] = iy * (int32_t)width + ix;
-    }
-    for (len c = 0; c < d->col; c++) {
-        const real *p = padded + from[c], *q = p + width;
-        const real upper = p[0] + x[c] * (p[1] - p[0]), lower = q[0] + x[c] * (q[1] - q[0]);
-        z[c] = upper + y[c] * (lower - upper);
+        const real *p = padded + from[c], *q = p + d->col + 3;
+        const real upper = p[0] + right[c] * (p[1] - p[0]), lower = q[0] + right[c] * (q[1] - q[0]);
+        z[c] = upper + down[c] * (lower - upper);
     }
 }
 
@@ -123,37 +147,28 @@ static void distort_image(const Distortion *d, real *__restrict__ z, const real 
         return;
     }
     real *__restrict__ padded = scratch, *field = padded + ALIGNED((row + 3) * width);
-    real *knot = field + ALIGNED(2 * KNOTS(row) * col), *__restrict__ y_of = knot + ALIGNED(KNOTS(col));
-    real *__restrict__ x_of = y_of + ALIGNED(col);
-    int32_t *from = (int32_t *)(x_of + ALIGNED(col));
+    real *knot = field + ALIGNED(2 * KNOTS(row) * col + 16);
+    real *__restrict__ down = knot + ALIGNED(2 * KNOTS(row) * KNOTS(col)), *__restrict__ right = down + ALIGNED(col);
+    int32_t *__restrict__ from = (int32_t *)(right + ALIGNED(col));
     double sine, cosine;
     sine_cosine(d->rotate * uniform(key, 0) * (3.14159265358979323846 / 180), &sine, &cosine);
     const double scale = 1 / (1 + d->zoom * uniform(key, 1));
     const double m00 = scale * cosine, m01 = scale * sine, middle_y = (row - 1) / 2., middle_x = (col - 1) / 2.;
     if (d->elastic)
         field_along_columns(field, knot, d, key);
+    else
+        memset(field, 0, 2 * KNOTS(row) * col * sizeof(real));
     memset(padded, 0, (row + 3) * width * sizeof(real));
     for (len k = 0; k < d->nch; k++) {
         for (len r = 0; r < row; r++)
             memcpy(padded + (r + 1) * width + 1, x + k * pixels + r * col, col * sizeof(real));
-        for (len r = 0; r < row; r++) {
-            const real y0 = (real)(m00 * (r - middle_y) + middle_y - dy), ys = (real)-m01, cx = (real)middle_x;
-            const real x0 = (real)(m01 * (r - middle_y) + middle_x - dx), xs = (real)m00;
-            for (len c = 0; c < col; c++) {
-                y_of[c] = y0 + ys * ((real)c - cx);
-                x_of[c] = x0 + xs * ((real)c - cx);
-            }
-            if (d->elastic) {
-                float w[4];
-                spline(w, (float)(r % KNOT) / KNOT);
-                const real *__restrict__ at = field + r / KNOT * col, *__restrict__ also = at + KNOTS(row) * col;
-                for (int j = 0; j < 4; j++)
-                    for (len c = 0; c < col; c++) {
-                        y_of[c] += (real)w[j] * at[j * col + c];
-                        x_of[c] += (real)w[j] * also[j * col + c];
-                    }
-            }
-            interpolate(z + k * pixels + r * col, padded, y_of, x_of, from, d);
+        for (len r = 0; r < row; r++, z += col) {
+            float w[4];
+            spline(w, (float)(r % KNOT) / KNOT);
+            const real y0 = (real)(m00 * (r - middle_y) + middle_y - dy);
+            const real x0 = (real)(m01 * (r - middle_y) + middle_x - dx);
+            find_row(from, down, right, y0, x0, (real)-m01, (real)m00, field + r / KNOT * col, w, d);
+            interpolate(z, padded, from, down, right, d);
         }
     }
 }
