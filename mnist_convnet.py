@@ -35,7 +35,7 @@ pad1 = 0                 # zeros around the images: 2 keep their size under a fi
 afunc1 = 'linear'        # 'linear', 'ReLu', 'sigmoid' or 'tanh'; max-pooling is not linear already
 H1 = 1000                # units of a fully connected first layer
 W2dim, W2nch, ds2, st2, pad2, afunc2, H2 = (5, 5), 16, (2, 2), None, 0, 'linear', 400         # of the second layer
-afunc3, H3 = 'linear', 400                                      # of the third layer, which is fully connected
+W3dim, W3nch, ds3, st3, pad3, afunc3, H3 = (3, 3), 16, (2, 2), None, 0, 'linear', 400         # of the third
 withBias = False         # biases in conv layers: the article's runs had none; they change little, either way
 Wsigma = 0.05            # standard deviation of the hidden layers' initial weights; 'He': from their number of inputs
 

@@ -7,7 +7,8 @@ from nnet import AFUNC
 from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_int, is_number, one_of,
                           parse, typed)
 
-HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-full', 'conv-full-full', 'full-full-full')
+HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-conv', 'conv-conv-full', 'conv-full-full',
+          'full-full-full')
 FILES = 'checkpoint', 'resume', 'change', 'save'         # what is kept, and not what is learnt
 CHANGEABLE = 'eta', 'mu', 'batchsize'                    # at a resume, where change= names them
 
@@ -36,7 +37,8 @@ RULES = {
     'H1': POSITIVE_INT,
     'W2dim': PAIR, 'W2nch': POSITIVE_INT, 'ds2': PAIR, 'st2': STRIDE, 'pad2': PAD, 'afunc2': HIDDEN_AFUNC,
     'H2': POSITIVE_INT,
-    'afunc3': HIDDEN_AFUNC, 'H3': POSITIVE_INT,
+    'W3dim': PAIR, 'W3nch': POSITIVE_INT, 'ds3': PAIR, 'st3': STRIDE, 'pad3': PAD, 'afunc3': HIDDEN_AFUNC,
+    'H3': POSITIVE_INT,
     'withBias': BOOL,
     'Wsigma': (lambda value: value == 'He' or is_number(value),
                "a finite number of at least 0 and at most 1e30, or 'He'"),
@@ -63,7 +65,7 @@ FIRST_RUN = {
     'hidden': 'conv', 'withBias': False, 'Wsigma': 0.05,
     'W1dim': (5, 5), 'W1nch': 16, 'ds1': (2, 2), 'st1': None, 'pad1': 0, 'afunc1': 'linear', 'H1': 1000, 'drop1': 0.,
     'W2dim': (5, 5), 'W2nch': 16, 'ds2': (2, 2), 'st2': None, 'pad2': 0, 'afunc2': 'linear', 'H2': 400, 'drop2': 0.,
-    'afunc3': 'linear', 'H3': 400, 'drop3': 0.,
+    'W3dim': (3, 3), 'W3nch': 16, 'ds3': (2, 2), 'st3': None, 'pad3': 0, 'afunc3': 'linear', 'H3': 400, 'drop3': 0.,
     'eta': 0.05, 'mu': 0.8, 'schedule': 'constant', 'warmup': 0, 'batchsize': 100, 'nepoch': 50,
     'interval': 10, 'seed': 0,
     'decay': 0., 'maxnorm': 0., 'average': 0., 'shift': 0, 'rotate': 0., 'zoom': 0., 'elastic': 0.,

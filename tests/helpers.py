@@ -26,7 +26,7 @@ def net_of(hidden, rng, Xshape=(2, 8, 9), K=3):
         elif n == 0:
             layers.append(ConvLayer(*shape[1:], shape[0], 3, 2, 4, (2, 3), afunc, True, 0.3, rng))
         else:
-            layers.append(ConvLayer(*shape[1:], shape[0], 2, 2, 3, (2, 2), afunc, True, 0.3, rng))
+            layers.append(ConvLayer(*shape[1:], shape[0], 2, 3 - n, 3, (n, 2), afunc, True, 0.3, rng))
         shape = layers[-1].Zshape
     return NETS[len(layers) + 1](*layers, K, rng)
 

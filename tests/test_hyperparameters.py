@@ -77,7 +77,7 @@ def test_arguments_replace_values():
     ('data=', "data = '': must be 'auto'"),
     ('data=a\0b', "data = 'a\\x00b': must be 'auto'"),
     ('hidden=full-conv', "hidden = 'full-conv': must be one of conv, conv-conv, conv-full, full, full-full, "
-                         "conv-conv-full, conv-full-full, full-full-full"),
+                         "conv-conv-conv, conv-conv-full, conv-full-full, full-full-full"),
     ('hidden=[]', "hidden = '[]': must be one of"),
     ('W1dim=5', 'W1dim = 5: must be two whole numbers of at least 1, such as (5,5)'),
     ('W1dim=(5,)', 'W1dim = (5,): must be two'),

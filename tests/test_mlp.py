@@ -59,6 +59,10 @@ ARTICLE = {   # the header lines that the article prints; of MLPs and of four la
                       '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: 16 ds1: (2, 2) H1: 2304\n'
                       '# W2dim: (5, 5) W2nch: 16 ds2: (2, 2) H2: 256\n'
                       '# H3: 400',
+    'conv-conv-conv': '### 4-layer convnet\n'
+                      '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: 16 ds1: (2, 2) H1: 2304\n'
+                      '# W2dim: (5, 5) W2nch: 16 ds2: (2, 2) H2: 256\n'
+                      '# W3dim: (3, 3) W3nch: 16 ds3: (2, 2) H3: 16',
     'conv-full-full': '### 4-layer\n'
                       '# Xdim: (28, 28) Xnch: 1 W1dim: (5, 5) W1nch: 16 ds1: (2, 2) H1: 2304\n'
                       '# H2: 400\n'
@@ -72,7 +76,8 @@ def test_header_is_the_articles_character_by_character(hidden, rng):
     layers, shape = [], (1, 28, 28)
     for n, kind in enumerate(hidden.split('-')):
         if kind == 'conv':
-            layers.append(ConvLayer(*shape[1:], shape[0], 5, 5, 16, (2, 2), 'linear', rng=rng))
+            W = 3 if n == 2 else 5
+            layers.append(ConvLayer(*shape[1:], shape[0], W, W, 16, (2, 2), 'linear', rng=rng))
         else:
             layers.append(FullLayer(int(np.prod(shape)), 400 if n else 1000, 'ReLu', rng=rng))
         shape = layers[-1].Zshape

@@ -23,6 +23,9 @@ SMALL = ['NL=500', 'W1nch=4', 'nepoch=2', 'interval=1']
     ('conv-full', ['### 3-layer', '# Xdim: (12, 10) Xnch: 1 W1dim: (3, 5) W1nch: 4 ds1: (2, 2) H1: 60', '# H2: 8']),
     ('full', ['### 2-layer MLP', '# D: 120 H: 20']),
     ('full-full', ['### 3-layer MLP', '# D: 120 H1: 20 H2: 8']),
+    ('conv-conv-conv', ['### 4-layer convnet', '# Xdim: (12, 10) Xnch: 1 W1dim: (3, 5) W1nch: 4 ds1: (2, 2) H1: 60',
+                        '# W2dim: (2, 2) W2nch: 16 ds2: (2, 2) H2: 32',
+                        '# W3dim: (1, 1) W3nch: 16 ds3: (2, 2) H3: 16']),
     ('conv-conv-full', ['### 4-layer', '# Xdim: (12, 10) Xnch: 1 W1dim: (3, 5) W1nch: 4 ds1: (2, 2) H1: 60',
                         '# W2dim: (2, 2) W2nch: 16 ds2: (2, 2) H2: 32', '# H3: 6']),
     ('conv-full-full', ['### 4-layer', '# Xdim: (12, 10) Xnch: 1 W1dim: (3, 5) W1nch: 4 ds1: (2, 2) H1: 60', '# H2: 8',
@@ -31,7 +34,7 @@ SMALL = ['NL=500', 'W1nch=4', 'nepoch=2', 'interval=1']
 ])
 def test_every_kind_of_net_trains_and_prints_its_log(folder, hidden, header):
     run = run_script('data=' + folder, 'hidden=' + hidden, 'H1=20', 'H2=8', 'H3=6', 'W1dim=(3,5)', 'W2dim=(2,2)',
-                     'withBias=True', *SMALL)
+                     'W3dim=(1,1)', 'withBias=True', *SMALL)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.split('\n')
     assert lines[0] == '# data: ' + folder and lines[1].startswith('# seed: 0 theano: ')
