@@ -74,13 +74,13 @@ class Net:
             if n > 1 and not fits(layer, layers[n - 2]):
                 raise ValueError('layer%d = %r does not take what layer%d = %r gives' % (
                     n, layer, n - 1, layers[n - 2]))
-        self.params = [W for layer in layers for W in layer.params]
+        self.params = list(dict.fromkeys(W for layer in layers for W in layer.params))   # once, where layers share one
 
     def output(self, X, training=False):
         X = Z = T.as_tensor_variable(X)
         for n, layer in enumerate(self.layers, 1):
             if 'training' in inspect.signature(layer.output).parameters:
-                Z = layer.output(Z, training)
+                Z = layer.output(Z, training=training)
             else:                                # a layer that does the same in training and in use
                 Z = layer.output(Z)
             if not isinstance(Z, theano.Variable) or Z.ndim < 2:
@@ -141,7 +141,7 @@ def momentum(cost, params, eta, mu, decay=0.):
     """
     updates = {}
     for W, g in zip(params, T.grad(cost, params)):
-        v = theano.shared(np.zeros_like(W.get_value()), 'v_%s' % W.name)
+        v = theano.shared(np.zeros_like(W.get_value()), 'v_%s' % W.name, broadcastable=W.broadcastable)
         slope = g + decay * W if decay and W.ndim > 1 else g
         updates[v] = mu * v - eta * slope
         updates[W] = W + updates[v]
@@ -166,7 +166,7 @@ def running_means(updates, params, average):
     """
     n = theano.shared(np.zeros((), theano.config.floatX), 'n')
     a = T.minimum(average, (1 + n) / (10 + n))
-    means = [theano.shared(W.get_value(), 'm_%s' % W.name) for W in params]
+    means = [theano.shared(W.get_value(), 'm_%s' % W.name, broadcastable=W.broadcastable) for W in params]
     return means, {**updates, n: n + 1,
                    **{m: a * m + (1 - a) * updates.get(W, W) for m, W in zip(means, params)}}
 
@@ -192,10 +192,11 @@ def dropout(Z, drop, W):
     """Z, of which a random share drop is 0, and the rest 1 / (1 - drop) times what it was (Srivastava et al. 2014).
 
     What is left out follows from noise_key and from the values that the layer's W begins with, and nothing else: it is
-    the same after a resume, and with any number of threads.
+    the same after a resume, for which checkpoints keep it, and with any number of threads.
     """
-    salt = (zlib.crc32(W.get_value(borrow=True)) >> 2) << 32
-    return Dropout()(Z, noise_key + theano.shared(np.int64(salt)), theano.shared(drop))
+    salt = theano.shared(np.int64(zlib.crc32(np.ascontiguousarray(W.get_value(borrow=True))) >> 2 << 32), 'salt')
+    salt.tag.kept = True
+    return Dropout()(Z, noise_key + salt, theano.shared(drop))
 
 
 def initial_weights(shape, H, sigma, rng):

@@ -12,7 +12,7 @@ from fused.distort import Distort
 from nnet import limit_norms, momentum, noise_key, noise_of, running_means
 from run.arguments import (
     ArgumentError, check, check_cost, check_options, check_regularisation, check_updates, misfit, rates_of)
-from run.checkpoints import State, is_due
+from run.checkpoints import State, epoch_of, is_due, kept_beside
 from run.progress import Progress, said_if_slow
 from run.settings import is_number
 from run.signals import Stopped, signals_received
@@ -62,7 +62,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     means = []
     if average:
         means, updates = running_means(updates, net.params, average)
-    state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means)
+    kept = [*kept_beside([cost, *updates.values()]), *updates]                           # means, the last, stay last
+    state = State(list(dict.fromkeys([*net.params, *kept])), rng, log, means)
     earlier = checkpoint.restore(net, state, nepoch, interval, rates) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 
@@ -85,8 +86,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         told = ['# changed from ' + change for change in (checkpoint.changes if checkpoint else ())] + [
             state.told(name, rates[name], nepoch) for name, value in (('eta', eta), ('mu', mu))
             if callable(value) and not optimiser]
-        header = [line for line in lines if line.startswith('#') and not line.startswith(TOLD)]
-        for line in told + header + [line for line in lines if not line.startswith('#')]:
+        for line in told + [line for line in lines if not line.startswith(TOLD)]:
             say(line)
         try:
             for epoch in range(state.epoch, nepoch + 1):
@@ -120,7 +120,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                 checkpoint.save(net, state)
             state.keep_means()
             raise
-        last = [line for line in log if line.startswith('%d ' % nepoch)]   # none where a resumed run is to end at once
+        last = [line for line in log if epoch_of(line) == nepoch]          # none where a resumed run is to end at once
         errors = (last or [say_errors(nepoch)])[-1].split()[2:4]
         cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
         check_finite(cost, 'on the test examples')
@@ -168,7 +168,7 @@ def compile_functions(net, data, X, t, cost, updates, means=(), distort=(0, 0, 0
 
     update(index): one step on the training examples at index, int32 (batchsize,); returns the minibatch's cost
     before the step. evaluate(X, t): mean cost and share of errors over the images and labels given, with the means
-    in place of the parameters where there are any.
+    in place of the parameters where there are any; changes nothing.
     """
     index = T.ivector('index')
     images, labels = data.XL.astype(theano.config.floatX, copy=False), data.tL.astype('int32', copy=False)
@@ -179,7 +179,8 @@ def compile_functions(net, data, X, t, cost, updates, means=(), distort=(0, 0, 0
         if any(distort):
             examples = Distort()(XL, index, ~noise_key, theano.shared(np.array(distort, 'float64')))
         update = theano.function([index], cost, updates=list(updates.items()), givens={X: examples, t: tL[index]})
-        evaluate = theano.function([X, t], [net.cost(X, t), net.error(X, t)], givens=list(zip(net.params, means)))
+        evaluate = theano.function([X, t], [net.cost(X, t), net.error(X, t)], givens=list(zip(net.params, means)),
+                                   no_default_updates=True)
     try:
         evaluate(images[:1], labels[:1])
     except (ValueError, IndexError, TypeError) as error:

@@ -22,9 +22,24 @@ def part_of(path):
     return os.path.join(folder, '.%s-' % name)
 
 
+def new_part(path):
+    return '%s%s.part' % (part_of(path), os.urandom(4).hex())
+
+
+def can_be_written(path):
+    """Whether write_whole could put a file there: tried, with an empty one of the longest name that it takes."""
+    part = new_part(path)
+    try:
+        open(part, 'xb').close()
+        os.unlink(part)
+    except OSError:
+        return False
+    return True
+
+
 def write_whole(path, content):
     """Puts bytes into a file that keeps what it had until the new ones are safe on disk. Raises FileError."""
-    part = '%s%s.part' % (part_of(path), os.urandom(4).hex())
+    part = new_part(path)
     try:
         try:
             with open(part, 'xb') as file:

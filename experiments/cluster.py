@@ -4,6 +4,7 @@
         failed = run_all(client, {(name, seed): arguments of worker.run_trial}, finished)
 """
 import contextlib
+import pickle
 import queue
 import signal
 import sys
@@ -59,18 +60,31 @@ def ctrl_c_waits():
         raise KeyboardInterrupt
 
 
+class Sent:
+    """A function of the module worker that is sent as code: workers elsewhere have no path to it."""
+
+    def __init__(self, function):
+        import cloudpickle
+        cloudpickle.register_pickle_by_value(worker)
+        self.code = cloudpickle.dumps(function)
+
+    def __reduce__(self):                                    # what is unpickled is the function itself
+        return pickle.loads, (self.code,)
+
+    def __call__(self, *arguments):
+        return pickle.loads(self.code)(*arguments)
+
+
 def run_all(client, trials, finished, done=0, task=worker.run_trial):
     """Runs trials, {(name, seed): arguments of the task}, and calls finished(name, seed, its result) as each is done.
 
     finished returns (a line on it, has it failed?); done: trials that were there before. Returns how many failed.
     """
-    import cloudpickle
-    cloudpickle.register_pickle_by_value(worker)             # workers elsewhere have no path to it
     arrived, phases, failed = queue.Queue(), {}, 0
     client.subscribe_topic('trials', lambda event: phases.update({tuple(event[1][:2]): event[1][2]}))
-    futures = {}
+    futures, sent = {}, Sent(task)
     for trial, arguments in trials.items():
-        future = client.submit(task, *arguments, pure=False, retries=0)
+        future = client.submit(sent, *arguments, pure=False, retries=0)
         future.add_done_callback(arrived.put)
         futures[future] = trial
     total = done + len(futures)

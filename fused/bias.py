@@ -59,8 +59,8 @@ def added_bias(node):
         return None
     for X, B in node.inputs, node.inputs[::-1]:
         op = B.owner and B.owner.op
-        if isinstance(op, T.DimShuffle) and op.new_order == BIAS and X.type == node.outputs[0].type and \
-                B.dtype == X.dtype:
+        if isinstance(op, T.DimShuffle) and op.new_order == BIAS and not B.owner.inputs[0].broadcastable[0] and \
+                X.type == node.outputs[0].type and B.dtype == X.dtype:
             return X, B.owner.inputs[0]
     return None
 

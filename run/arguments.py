@@ -12,18 +12,18 @@ class ArgumentError(ValueError):
 
 def rates_of(eta, mu, nepoch):
     """{'eta', 'mu': a function of the epoch that gives a float}; ArgumentError where one of its values cannot be."""
-    if isinstance(mu, tuple):
-        if len(mu) != 3 or not is_number(mu[2]) or not mu[2]:
-            raise ArgumentError('mu = %.200r: must be (first, last, epochs)' % (mu,))
-        for value in mu[:2]:
-            check_share('mu', value)
-        mu = rising(*mu)
     for name, value, check_one in ('eta', eta, check_eta), ('mu', mu, check_share):
         if callable(value):
             for epoch in range(1, max(1, nepoch) + 1):
                 check_one('%s(%d)' % (name, epoch), value(epoch))
+        elif name == 'mu' and isinstance(value, tuple):
+            if len(value) != 3 or not is_number(value[2]) or not value[2]:
+                raise ArgumentError('mu = %.200r: must be (first, last, epochs)' % (value,))
+            for end in value[:2]:
+                check_share('mu', end)
         else:
             check_one(name, value)
+    mu = rising(*mu) if isinstance(mu, tuple) else mu
     return {name: (lambda epoch, value=value: float(value(epoch) if callable(value) else value))
             for name, value in (('eta', eta), ('mu', mu))}
 

@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import sys
 
 from theano_setup import theano
@@ -49,9 +50,29 @@ class State:
             W.set_value(mean.get_value())
 
 
+def kept_beside(outputs):
+    """Shared variables in the graphs of the outputs that a resume has to give back, beside parameters.
+
+    What dropout starts from, and those with a default_update: Theano's random numbers, a layer's own running means.
+    """
+    kept, before = [], None
+    while kept != before:                            # what they are updated from may have some, too
+        before = kept
+        changes = [v.default_update for v in kept if getattr(v, 'default_update', None)]
+        kept = [v for v in theano.gof.graph.inputs(outputs + changes)
+                if getattr(v, 'default_update', None) or getattr(v.tag, 'kept', False)]
+    return kept
+
+
 def is_due(epoch, nepoch, interval):
     """Whether the log has a line after this epoch."""
     return epoch % interval == 0 or epoch == nepoch
+
+
+def epoch_of(line):
+    """The epoch after which a line of the log has the errors; None of other lines, such as an after_epoch's own."""
+    row = re.fullmatch(r'(\d+)( [-+.e\d]+| nan){3}', line)
+    return int(row[1]) if row else None
 
 
 class Checkpoint:
@@ -69,6 +90,7 @@ class Checkpoint:
         self.settings = {name: settings[name] for name in sorted(set(settings) - set(FILES))}
         self.differ = []                         # settings that are others than in the file
         self.settings['floatX'] = theano.config.floatX
+        self.written = as_read(path, self.settings)
         self.fingerprint = fingerprint(data)
 
     def __enter__(self):
@@ -96,10 +118,10 @@ class Checkpoint:
             raise FileError('%s: was written by an earlier version, %s: remove it to start anew' % (
                 self.path, 'which subtracted the mean image' if about['format'] == 3 else
                 'whose momentum had another formula'))
-        there = {name: tuple(value) if isinstance(value, list) else value for name, value in about['settings'].items()}
+        there = about['settings']
         may_change = MAY_CHANGE if there.get('schedule', 'constant') == 'constant' else ('interval', 'data')
-        differ = [name for name, value in there.items() if name not in may_change and value != self.settings.get(name)]
-        refused = ['%s = %r, not %r' % (name, there[name], self.settings.get(name)) for name in differ
+        differ = [name for name, value in there.items() if name not in may_change and value != self.written.get(name)]
+        refused = ['%s = %r, not %r' % (name, tuple_of(there[name]), self.settings.get(name)) for name in differ
                    if name not in self.may_change]
         if refused:
             raise FileError('%s: is of another training: %s (%s may be named in change=)' % (
@@ -124,6 +146,10 @@ class Checkpoint:
         file could not give back, or where a rate is another one for the epochs that are done.
         """
         self.net = saved_nets.describe(net)
+        for variable in state.variables:
+            if not isinstance(variable.get_value(borrow=True), np.ndarray):
+                raise FileError('%s: %.200s cannot be kept: must be numbers, as those of MRG_RandomStreams are' % (
+                    self.path, variable))
         if self.loaded is None:
             return []
         about, arrays = self.loaded
@@ -152,24 +178,38 @@ class Checkpoint:
         state.rng.set_state((kind, arrays['rng_state'], *rest))
         state.begin(about['epoch'])
         state.minibatch = about['minibatch']
-        lines = {line.split()[0]: line for line in about['log'] if not line.startswith('#')}
-        due = [str(epoch) for epoch in range(about['epoch']) if is_due(epoch, nepoch, interval)]
-        if not set(due) <= set(lines):
+        there = [epoch_of(line) for line in about['log']]
+        due = [epoch for epoch in range(about['epoch']) if is_due(epoch, nepoch, interval)]
+        if not set(due) <= set(there):
             print('# %s: the errors after epochs %s were not computed' % (
-                self.path, ', '.join(epoch for epoch in due if epoch not in lines)), file=sys.stderr)
-        header = [line for line in about['log'] if line.startswith('#')]
-        return header + [lines[epoch] for epoch in due if epoch in lines]
+                self.path, ', '.join(str(epoch) for epoch in due if epoch not in there)), file=sys.stderr)
+        return [line for line, epoch in zip(about['log'], there) if epoch is None or epoch in due]
 
     def save(self, net, state):
         kind, keys, *rest = state.rng_state
         values = [variable.get_value(borrow=True) for variable in state.variables]
-        arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys)
+        arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys,
+                      **saved_nets.read_beside(net))
         archive.write(self.path, 'checkpoint', FORMAT, dict(
-            self.net, settings=self.settings, changes=self.changes, fingerprint=self.fingerprint,
+            self.net, settings=self.written, changes=self.changes, fingerprint=self.fingerprint,
             Xshape=self.data.XL.shape[1:], K=self.data.K, source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
             means=len(state.means), rates=state.rates, since=state.since,
             rng_state=[kind] + rest), arrays)
+
+
+def as_read(path, settings):
+    """Settings as they are read again from a file, NumPy's numbers included. Raises FileError."""
+    try:
+        return json.loads(json.dumps(settings, default=lambda value: value.item()))
+    except (AttributeError, TypeError, ValueError):
+        raise FileError('%s: settings = %.200r: cannot be kept: must be numbers, text, or tuples and lists of such'
+                        % (path, settings)) from None
+
+
+def tuple_of(value):
+    """A setting as it was before it was written: JSON has no tuples."""
+    return tuple(map(tuple_of, value)) if isinstance(value, list) else value
 
 
 def difference(there, here):

@@ -12,6 +12,7 @@ import sys
 
 from theano_setup import theano
 import numpy as np
+import theano.tensor as T
 
 import mlp_2layer
 import mlp_3layer
@@ -70,8 +71,25 @@ def describe(net):
     if getattr(type(net).output, '__qualname__', '') != 'Net.output' or type(net).output.__module__ != 'nnet':
         raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net'
                             % type(net).__name__)
-    return {'net': '%s.%s' % (type(net).__module__, type(net).__qualname__),
-            'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
+    about = {'net': '%s.%s' % (type(net).__module__, type(net).__qualname__),
+             'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
+    kept = list(zip(beside_params(net), beside_params(build(dict(about, format=FORMAT)))))
+    for here, again in kept:
+        if not isinstance(here.get_value(borrow=True), np.ndarray) or here.type != again.type:
+            raise CannotBeSaved('net: cannot be saved: its output reads %.200s, which is no array of numbers, or which '
+                                'the classes of its layers do not give back' % here)
+    return about
+
+
+def beside_params(net):
+    """Shared variables that the output of a net reads beside its params: a layer's own running means, for instance."""
+    read = theano.gof.graph.inputs([net.output(T.tensor4('X'))])
+    return [v for v in read if isinstance(v, theano.compile.SharedVariable) and v not in net.params]
+
+
+def read_beside(net):
+    """Their values as arrays for a file, by name."""
+    return {'B%d' % n: v.get_value(borrow=True) for n, v in enumerate(beside_params(net))}
 
 
 def build(about):
@@ -108,7 +126,7 @@ def kept_at_end(path, net, data, settings):
 def save_net(path, net, data, settings):
     """Keeps a trained net with all it takes to use it: layers, parameters, what images. Raises FileError."""
     about = dict(describe(net), Xshape=data.XL.shape[1:], K=data.K, source=data.source, settings=settings)
-    arrays = {'W%d' % n: W.get_value(borrow=True) for n, W in enumerate(net.params)}
+    arrays = dict({'W%d' % n: W.get_value(borrow=True) for n, W in enumerate(net.params)}, **read_beside(net))
     archive.write(path, 'saved net', FORMAT, about, arrays)
 
 
@@ -129,6 +147,8 @@ def load_net(path):
             if value.shape != W.get_value(borrow=True).shape:
                 raise ValueError('W%d of shape %s' % (n, value.shape))
             W.set_value(value.astype(theano.config.floatX))
+        for n, variable in enumerate(beside_params(net) if 'B0' in arrays else ()):
+            variable.set_value(arrays['B%d' % n].astype(variable.dtype))
         mean = arrays['mean'] if about['format'] < 4 else np.zeros(about['Xshape'], 'float32')
         return SavedNet(net, mean, about['K'], about['source'], about['settings'])
     except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:

@@ -12,6 +12,8 @@ import re
 import shlex
 import sys
 
+from datasets.files import can_be_written
+
 
 class SettingError(Exception):
     """A setting that is not known or not allowed: one line that names it, its value and what is allowed."""
@@ -47,10 +49,8 @@ def names_from(known):
 def file_named(*suffixes):
     """'' or a file that could be written, with one of these suffixes."""
     def allowed(value):
-        folder = os.path.dirname(os.path.abspath(value))
         return isinstance(value, str) and '\0' not in value and (
-            not value or value.lower().endswith(suffixes) and not os.path.isdir(value) and os.path.isdir(folder)
-            and os.access(folder, os.W_OK))
+            not value or value.lower().endswith(suffixes) and not os.path.isdir(value) and can_be_written(value))
     return allowed, "'' or a file FILE%s in a folder that exists and can be written" % ' or FILE'.join(suffixes)
 
 

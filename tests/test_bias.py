@@ -68,6 +68,7 @@ def test_graphs_use_them_unless_they_are_excluded():
 @pytest.mark.parametrize('other', [
     lambda X, b: X + b.dimshuffle('x', 'x', 'x', 0), lambda X, b: X * b.dimshuffle('x', 0, 'x', 'x'),
     lambda X, b: X + b.dimshuffle('x', 0, 'x', 'x') + T.ones_like(X), lambda X, b: X.sum((0, 1, 2)),
+    lambda X, b: X + T.addbroadcast(b[:1], 0).dimshuffle('x', 0, 'x', 'x'),
     lambda X, b: X.flatten(2).sum(1), lambda X, b: X.sum(), lambda X, b: b.sum(),
     lambda X, b: X.astype('int32') + b.astype('int32').dimshuffle('x', 0, 'x', 'x')])
 def test_what_is_something_else_stays_theano_s(other):

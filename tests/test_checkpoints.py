@@ -80,6 +80,27 @@ def test_an_optimiser_with_state_resumes_bit_for_bit_within_an_epoch(tmp_path):
     assert str(error.value) == '%s: is of another optimiser' % path
 
 
+def test_lines_of_after_epoch_are_resumed_where_they_are(tmp_path):
+    def note(epoch, net, log):
+        log += ['', '# after %d' % epoch, '4 of its own']
+
+    path = tmp_path / 'a.npz'
+    train(path, nepoch=2, after_epoch=note)
+    whole = train(tmp_path / 'b.npz', after_epoch=note)
+    assert train(path, after_epoch=note) == whole
+    assert whole[4:7] == ['', '# after 1', '4 of its own'] and len(whole[-1].split()) == 5
+
+
+def test_settings_of_one_s_own_are_compared_as_they_are(tmp_path, capsys):
+    path, own = tmp_path / 'a.npz', dict(a=np.float32(0.1), b=((1, 2), (3, 4)), c={1: 2}, d=np.int64(3))
+    train(path, nepoch=2, **own)
+    train(path, nepoch=2, **own)
+    with pytest.raises(FileError, match=r'is of another training: b = \(\(1, 2\), \(3, 4\)\), not \(1, 2\)'):
+        train(path, nepoch=2, **dict(own, b=(1, 2)))
+    with pytest.raises(FileError, match='settings = .*: cannot be kept: must be numbers, text'):
+        train(tmp_path / 'b.npz', nepoch=2, a=object())
+
+
 def test_resume_without_a_checkpoint_starts_anew(four_epochs, tmp_path):
     assert train(tmp_path / 'a.npz', resume=False) == four_epochs[1]
     assert contents(tmp_path / 'a.npz') == contents(four_epochs[0])

@@ -1,8 +1,12 @@
 """Workers and drivers that are killed, stopped or not there, on a real local cluster."""
+import contextlib
 import glob
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -101,13 +105,32 @@ def test_a_killed_driver_is_resumed(folder, tmp_path):
 
 
 def test_a_cluster_of_one_s_own_that_compiles(folder, tmp_path):
-    from distributed import LocalCluster
+    """As the README starts one by hand; in a folder of its own, from where nothing of the project can be imported."""
     small = 'NL=500 interval=1 batchsize=20 hidden=full H1=8'            # few modules, all of them compiled anew
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address='127.0.0.1:0') as cluster:
-        run = trials(*arguments(folder, tmp_path, 2, 'trials=1', 'scheduler=' + cluster.scheduler_address,
-                                small=small), flags='')
+    elsewhere, results = tmp_path / 'elsewhere', tmp_path / 'results'
+    elsewhere.mkdir()
+    at_port = elsewhere / 'scheduler.json'
+    dask = [sys.executable, '-m', 'dask']
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    with contextlib.ExitStack() as stack:
+        for command in (['scheduler', '--port', '0', '--no-dashboard', '--scheduler-file', str(at_port)],
+                        ['worker', '--scheduler-file', str(at_port), '--nworkers', '1', '--nthreads', '1',
+                         '--no-dashboard']):
+            program = stack.enter_context(subprocess.Popen(dask + command, cwd=str(elsewhere), env=env,
+                                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            stack.callback(program.terminate)
+            wait_for_file(at_port)
+        address = json.loads(at_port.read_text())['address']
+        run = trials(*arguments(folder, results, 2, 'trials=1', 'scheduler=' + address, small=small), flags='')
     assert run.returncode == 0, run.stderr
-    check_all(tmp_path, folder, 1, 2, small, '')
+    check_all(results, folder, 1, 2, small, '')
+
+
+def wait_for_file(path):
+    until = time.time() + 120
+    while not path.exists() or not path.read_text():
+        assert time.time() < until
+        time.sleep(0.1)
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(folder, tmp_path):

@@ -43,3 +43,10 @@ def test_other_keys_and_neighbouring_places_are_independent():
 def test_gradient_agrees_with_finite_differences(float64):
     theano.gradient.verify_grad(lambda x: Dropout()(x, np.int64(5), 0.3), [X[:3].astype('float64')],
                                 rng=np.random.RandomState(0))
+
+
+@pytest.mark.parametrize('mode', ['FAST_RUN', 'FAST_COMPILE'])
+def test_what_is_left_out_is_0_whatever_it_was(mode):
+    x = T.tensor4()
+    found = theano.function([x], Dropout()(x, np.int64(5), 0.3), mode=mode)(np.full(X.shape, np.inf, 'float32'))
+    assert set(found.ravel()) == {0, np.inf}

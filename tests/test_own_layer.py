@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
+from theano.sandbox.rng_mrg import MRG_RandomStreams
+from theano.tensor.shared_randomstreams import RandomStreams
 
 import mlp_2layer
 import mlp_3layer
 import mlp_4layer
+import nnet
 import training
 from conftest import ROOT
 from convnet import ConvLayer
@@ -80,6 +83,49 @@ def test_output_is_told_whether_it_is_training():
     assert training_cost == pytest.approx(np.log(2)) != cost
 
 
+@pytest.mark.parametrize('signature', ['X, scale=1, training=False', 'X, *, training=False'])
+def test_output_is_told_so_by_name(signature):
+    class Named(Half):
+        exec('def output(self, %s):\n    return Half.output(self, X) * (2 if training else 1)' % signature)
+
+    net = mlp_2layer.Net(Named(42, 6), 2, RNG(1))
+    X = T.tensor4()
+    hidden, twice = (theano.function([X], nnet.Net.output(nnet.Net(net.layer1), X, training))(small_data().XL)
+                     for training in (False, True))
+    np.testing.assert_array_equal(2 * hidden, twice)
+
+
+@pytest.mark.parametrize('average', [0., 0.9])
+def test_layers_may_share_their_weights(average, tmp_path):
+    def net():
+        rng = RNG(1)
+        layer = FullLayer(6, 6, 'tanh', rng=rng)
+        return mlp_4layer.Net(FullLayer(42, 6, 'tanh', rng=rng), layer, layer, 2, rng)
+
+    def trained(path, nepoch):
+        with checkpoints.Checkpoint(str(tmp_path / path), {}, small_data(), True) as kept:
+            return training.train(net(), small_data(), 0.04, 0.8, 10, nepoch, 1, RNG(0), None, kept, average=average)
+
+    assert len(net().params) == len(set(net().params)) == 6
+    whole = trained('whole.npz', 4)
+    trained('stopped.npz', 2)
+    assert trained('stopped.npz', 4) == whole
+
+
+@pytest.mark.parametrize('average', [0., 0.9])
+def test_a_parameter_may_be_broadcast(average):
+    def log_of(b):
+        layer = FullLayer(42, 6, 'tanh', rng=RNG(1))
+        layer.b = b
+        layer.params = [layer.W, b]
+        layer.output = lambda X: T.tanh(T.dot(X.flatten(2), layer.W) + b)
+        return training.train(mlp_2layer.Net(layer, 2, RNG(2)), small_data(), 0.04, 0.8, 10, 3, 1, RNG(0),
+                              average=average)
+
+    b = np.zeros(6, theano.config.floatX)
+    assert log_of(theano.shared(b[None], broadcastable=(True, False))) == log_of(theano.shared(b))
+
+
 # ---- saved, or refused
 
 class WithArguments(Half):
@@ -89,6 +135,63 @@ class WithArguments(Half):
 
     def arguments(self):
         return dict(D=self.D, H=self.H)
+
+
+class Normalised(WithArguments):
+    """Less the mean of the minibatch in training; in use, less the running mean that it keeps."""
+
+    def __init__(self, D, H):
+        super().__init__(D, H)
+        self.mean = theano.shared(np.zeros(H, theano.config.floatX))
+
+    def output(self, X, training=False):
+        Z = super().output(X)
+        if not training:
+            return Z - self.mean
+        mean = Z.mean(0)
+        self.mean.default_update = 0.9 * self.mean + 0.1 * mean
+        return Z - mean + 0 * self.mean
+
+
+class Drowned(WithArguments):
+    """Noise of Theano's in training."""
+
+    def output(self, X, training=False):
+        Z = super().output(X)
+        return Z * MRG_RandomStreams(1).binomial(Z.shape, p=0.7, dtype=Z.dtype) if training else Z
+
+
+class Restless(WithArguments):
+    """Noise whose state is no array."""
+
+    def output(self, X, training=False):
+        Z = super().output(X)
+        return Z * T.cast(RandomStreams(1).uniform(Z.shape), Z.dtype) if training else Z
+
+
+@pytest.mark.parametrize('own', [Normalised, Drowned])
+def test_what_a_layer_keeps_beside_its_params_is_resumed_and_saved(own, tmp_path):
+    def trained(path, nepoch):
+        net = mlp_2layer.Net(own(42, 6), 2, RNG(1))
+        with checkpoints.Checkpoint(str(tmp_path / path), {}, data, True) as kept:
+            return training.train(net, data, 0.04, 0.8, 10, nepoch, 1, RNG(0), None, kept), net
+
+    data, X = small_data(), T.tensor4()
+    whole, net = trained('whole.npz', 4)
+    trained('stopped.npz', 2)
+    assert trained('stopped.npz', 4)[0] == whole
+    saved_nets.save_net(str(tmp_path / 'net.npz'), net, data, {})
+    used = theano.function([X], net.output(X), no_default_updates=True)(data.XT)
+    for path in 'net.npz', 'stopped.npz':
+        again = saved_nets.load_net(str(tmp_path / path)).net
+        np.testing.assert_array_equal(theano.function([X], again.output(X))(data.XT), used)
+
+
+def test_what_no_file_can_keep_is_refused_by_name(tmp_path, nothing_compiled):
+    net = mlp_2layer.Net(Restless(42, 6), 2, RNG(1))
+    with checkpoints.Checkpoint(str(tmp_path / 'a.npz'), {}, small_data(), True) as kept, pytest.raises(
+            FileError, match='RandomStateType.*cannot be kept: must be numbers, as those of MRG_RandomStreams are'):
+        training.train(net, small_data(), 0.04, 0.8, 10, 2, 1, RNG(0), None, kept)
 
 
 class Forgetful(WithArguments):

@@ -2,12 +2,14 @@
 from theano_setup import theano
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
 import theano.tensor as T
 from scipy.signal import convolve2d
 
+import mlp_2layer
 import mlp_3layer
 import naive
 import nnet
@@ -15,6 +17,7 @@ import training
 from convnet import ConvLayer
 from helpers import small_data, small_net
 from nnet import FullLayer, random_stream
+from run.arguments import rates_of
 from run.checkpoints import Checkpoint
 from run.saved_nets import load_net
 from run.signals import Stopped
@@ -175,3 +178,33 @@ def test_momentum_of_the_epoch_equals_numpy(mu, value):
 def test_a_momentum_that_cannot_be_is_refused(mu, line):
     with pytest.raises(training.ArgumentError, match=line):
         training.train(small_net(), small_data(), ETA, mu, BATCHSIZE, NEPOCH, 1, RNG(5))
+
+
+@pytest.mark.parametrize('seed_of_the_net', [None, 0, 5])
+def test_dropout_is_resumed_by_any_net_of_the_same_layers(seed_of_the_net, tmp_path):
+    """The same object, as at IPython's prompt, or one built anew, with other initial weights too."""
+    def net_of(seed):
+        return mlp_2layer.Net(FullLayer(42, 6, 'tanh', rng=RNG(seed), drop=0.4), 2, RNG(seed))
+
+    def trained(net, path, nepoch):
+        with Checkpoint(str(tmp_path / path), {}, data, True) as checkpoint:
+            return training.train(net, data, 0.1, 0.8, 20, nepoch, 1, RNG(1), None, checkpoint)
+
+    data, net = small_data(), net_of(0)
+    whole = trained(net_of(0), 'whole.npz', 4)
+    trained(net, 'stopped.npz', 2)
+    assert trained(net if seed_of_the_net is None else net_of(seed_of_the_net), 'stopped.npz', 4) == whole
+
+
+def test_dropout_takes_weights_in_any_order_of_memory():
+    layer = FullLayer(30, 400, 'linear', rng=RNG(0), drop=0.5)
+    expected = layer.output(theano.shared(np.ones((5, 30), 'float32')), training=True).eval()
+    layer.W.set_value(np.asfortranarray(layer.W.get_value()))
+    again = layer.output(theano.shared(np.ones((5, 30), 'float32')), training=True).eval()
+    np.testing.assert_array_equal(again, expected)
+
+
+def test_a_rise_of_the_momentum_takes_no_time_whatever_the_number_of_epochs():
+    start = time.time()
+    rates = rates_of(0.05, (0.5, 0.9, 3), 10**9)
+    assert time.time() - start < 1 and rates['mu'](2) == pytest.approx(0.5 + 0.4 / 3)

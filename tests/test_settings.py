@@ -1,4 +1,5 @@
 """The parser of name=value: what it takes, what it refuses in one line, its help."""
+import os
 import shlex
 
 import numpy as np
@@ -88,3 +89,7 @@ def test_files_are_named_with_their_suffix_in_a_folder_that_is_there(tmp_path):
     (tmp_path / 'c.png').mkdir()
     for wrong in (str(tmp_path / 'a.txt'), str(tmp_path / 'nowhere' / 'a.png'), str(tmp_path / 'c.png'), 'a\0.png'):
         assert not allowed(wrong)
+    long = 240 * 'n'                        # the file's own name fits, that of its unfinished version does not
+    assert not allowed(str(tmp_path / (long + '.png'))) and os.listdir(str(tmp_path)) == ['c.png']
+    (tmp_path / 'link.png').symlink_to('nowhere/a.png')
+    assert not allowed(str(tmp_path / 'link.png'))

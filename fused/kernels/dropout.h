@@ -14,6 +14,6 @@ static void dropout(real *Z, const real *X, len n, int64_t key, double drop)
         const uint32_t size = (uint32_t)MIN(BLOCK, n - first), place = (uint32_t)first;
         #pragma omp simd
         for (uint32_t i = 0; i < size; i++)
-            Z[first + i] = X[first + i] * (random_at(k, place + i) < least ? 0 : scale);
+            Z[first + i] = random_at(k, place + i) < least ? 0 : X[first + i] * scale;
     }
 }
