@@ -104,7 +104,7 @@ def told(result):
         yield '%s: %.2f s of training (%.2f to %.2f), test error %.3f %%; to compile and start %.1f s%s' % (
             contender, seconds, low, high, error, result['seconds_to_compile_and_start'][contender],
             '' if contender == 'project' else '; x %.2f' % result['times_ours'][contender])
-    yield 'the mean of %d seeds is below %g %%: p = %.2g' % (result['n'], GOAL, result['p'])
+    yield 'test that the mean of %d seeds is below %g %%: p = %.2g' % (result['n'], GOAL, result['p'])
     yield '%s; %s; %s' % (result['machine'], ', '.join(sorted(set(result['versions'].values()))), result['date'])
 
 

@@ -135,9 +135,9 @@ def speedrun(_, ja):
                      '%.3f' % error, '%.1f' % result['seconds_to_compile_and_start'][contender],
                      '%.2f' % result['times_ours'][contender]])
     return markdown([head] + rows, range(1, 6)) + '\n\n' + (
-        '`%s`; %d 個の seed(比べた相手は %d 個)の平均,時間は中央値.テスト誤識別率の平均が 1 %% を下回ることの p = %.2g.'
+        '`%s`; %d 個の seed(比べた相手は %d 個)の平均,時間は中央値.テスト誤識別率の平均が 1 %% を下回ることの検定: p = %.2g.'
         '%s; %s.' if ja else
-        '`%s`; means of %d seeds, of the others %d; medians of the times; that the mean test error is below 1 %%: '
+        '`%s`; means of %d seeds, of the others %d; medians of the times; test of a mean test error below 1 %%: '
         'p = %.2g. %s; %s.') % (
         result['settings'], result['n'], min(map(len, result['all'].values())), result['p'], result['machine'],
         result['date'])
