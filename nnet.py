@@ -74,7 +74,7 @@ class Net:
             if n > 1 and not fits(layer, layers[n - 2]):
                 raise ValueError('layer%d = %r does not take what layer%d = %r gives' % (
                     n, layer, n - 1, layers[n - 2]))
-        self.params = list(dict.fromkeys(W for layer in layers for W in layer.params))   # once, where layers share one
+        self.params = list(dict.fromkeys(W for layer in layers for W in layer.params))       # once, if layers share one
 
     def output(self, X, training=False):
         X = Z = T.as_tensor_variable(X)

@@ -145,7 +145,7 @@ class Checkpoint:
         rates: {'eta', 'mu': a function of the epoch}. Raises FileError where it is of another net, or of one that a
         file could not give back, or where a rate is another one for the epochs that are done.
         """
-        self.net = saved_nets.describe(net)
+        self.net, self.beside = saved_nets.describe(net), saved_nets.beside_params(net)
         for variable in state.variables:
             if not isinstance(variable.get_value(borrow=True), np.ndarray):
                 raise FileError('%s: %.200s cannot be kept: must be numbers, as those of MRG_RandomStreams are' % (
@@ -189,7 +189,7 @@ class Checkpoint:
         kind, keys, *rest = state.rng_state
         values = [variable.get_value(borrow=True) for variable in state.variables]
         arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys,
-                      **saved_nets.read_beside(net))
+                      **saved_nets.named('B', self.beside))
         archive.write(self.path, 'checkpoint', FORMAT, dict(
             self.net, settings=self.written, changes=self.changes, fingerprint=self.fingerprint,
             Xshape=self.data.XL.shape[1:], K=self.data.K, source=self.data.source,

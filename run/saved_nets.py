@@ -72,13 +72,18 @@ def describe(net):
         raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net'
                             % type(net).__name__)
     about = {'net': '%s.%s' % (type(net).__module__, type(net).__qualname__),
-             'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]}
-    kept = list(zip(beside_params(net), beside_params(build(dict(about, format=FORMAT)))))
-    for here, again in kept:
-        if not isinstance(here.get_value(borrow=True), np.ndarray) or here.type != again.type:
-            raise CannotBeSaved('net: cannot be saved: its output reads %.200s, which is no array of numbers, or which '
-                                'the classes of its layers do not give back' % here)
+             'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)],
+             'places': [net.params.index(W) for W in params_of_layers(net)]}
+    here, again = beside_params(net), beside_params(build(dict(about, format=FORMAT)))
+    if [v.type for v in here] != [v.type for v in again] or not all(isinstance(v.type, T.TensorType) for v in here):
+        raise CannotBeSaved('net: cannot be saved: its output reads %.200s, which the classes of its layers would not '
+                            'give back' % ', '.join(map(str, here)))
     return about
+
+
+def params_of_layers(net):
+    """Those of each layer in turn: some stand there twice where layers share one."""
+    return [W for layer in net.layers for W in layer.params]
 
 
 def beside_params(net):
@@ -87,9 +92,9 @@ def beside_params(net):
     return [v for v in read if isinstance(v, theano.compile.SharedVariable) and v not in net.params]
 
 
-def read_beside(net):
-    """Their values as arrays for a file, by name."""
-    return {'B%d' % n: v.get_value(borrow=True) for n, v in enumerate(beside_params(net))}
+def named(letter, variables):
+    """The values of shared variables as arrays for a file: {letter0, letter1, ...}."""
+    return {'%s%d' % (letter, n): variable.get_value(borrow=True) for n, variable in enumerate(variables)}
 
 
 def build(about):
@@ -126,7 +131,7 @@ def kept_at_end(path, net, data, settings):
 def save_net(path, net, data, settings):
     """Keeps a trained net with all it takes to use it: layers, parameters, what images. Raises FileError."""
     about = dict(describe(net), Xshape=data.XL.shape[1:], K=data.K, source=data.source, settings=settings)
-    arrays = dict({'W%d' % n: W.get_value(borrow=True) for n, W in enumerate(net.params)}, **read_beside(net))
+    arrays = dict(named('W', net.params), **named('B', beside_params(net)))
     archive.write(path, 'saved net', FORMAT, about, arrays)
 
 
@@ -142,8 +147,8 @@ def load_net(path):
     try:
         net = build(about)
         means = about.get('means', 0)                   # of a checkpoint, its last variables
-        for n, W in enumerate(net.params):
-            value = arrays['v%d' % (about['variables'] - len(net.params) - means + n) if means else 'W%d' % n]
+        for n, W in zip(about.get('places', range(len(net.params))), params_of_layers(net)):
+            value = arrays['v%d' % (about['variables'] - about['params'] - means + n) if means else 'W%d' % n]
             if value.shape != W.get_value(borrow=True).shape:
                 raise ValueError('W%d of shape %s' % (n, value.shape))
             W.set_value(value.astype(theano.config.floatX))

@@ -110,6 +110,11 @@ def test_layers_may_share_their_weights(average, tmp_path):
     whole = trained('whole.npz', 4)
     trained('stopped.npz', 2)
     assert trained('stopped.npz', 4) == whole
+    again, X = saved_nets.load_net(str(tmp_path / 'stopped.npz')).net, T.tensor4()
+    saved_nets.save_net(str(tmp_path / 'net.npz'), again, small_data(), {})
+    for loaded in again, saved_nets.load_net(str(tmp_path / 'net.npz')).net:
+        error = theano.function([X], loaded.output(X).argmax(1))(small_data().XT) != small_data().tT
+        assert 100 * error.mean() == float(whole[-1].split()[-1])
 
 
 @pytest.mark.parametrize('average', [0., 0.9])
