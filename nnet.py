@@ -137,22 +137,27 @@ def momentum(cost, params, eta, mu, decay=0.):
 
         v <- mu v - eta (dcost/dW + decay W),   W <- W + v
 
-    Biases, which have one dimension, do not decay.
+    Biases do not decay.
     """
     updates = {}
     for W, g in zip(params, T.grad(cost, params)):
         v = theano.shared(np.zeros_like(W.get_value()), 'v_%s' % W.name, broadcastable=W.broadcastable)
-        slope = g + decay * W if decay and W.ndim > 1 else g
+        slope = g + decay * W if decay and not is_bias(W) else g
         updates[v] = mu * v - eta * slope
         updates[W] = W + updates[v]
     return updates
+
+
+def is_bias(W):
+    """Whether a parameter has one dimension, beside those along which it is broadcast."""
+    return W.ndim - sum(W.broadcastable) < 2
 
 
 def limit_norms(updates, params, maxnorm):
     """Updates after which no filter, and no unit's weights, have a norm above maxnorm (Srebro and Shraibman 2005)."""
     limited = dict(updates)
     for W in params:
-        if W.ndim > 1 and W in updates:
+        if not is_bias(W) and W in updates:
             axes = (1, 2, 3) if W.ndim == 4 else 0                    # what one filter, or one unit, sums over
             norm = T.sqrt((updates[W]**2).sum(axis=axes, keepdims=True))
             limited[W] = updates[W] * T.minimum(1, maxnorm / T.maximum(norm, 1e-30))

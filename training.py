@@ -62,8 +62,8 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     means = []
     if average:
         means, updates = running_means(updates, net.params, average)
-    kept = [*kept_beside([cost, *updates.values()]), *updates]                           # means, the last, stay last
-    state = State(list(dict.fromkeys([*net.params, *kept])), rng, log, means)
+    kept = [variable for variable in kept_beside([cost, *updates.values()]) if variable not in updates]
+    state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means, kept)
     earlier = checkpoint.restore(net, state, nepoch, interval, rates) if checkpoint else []
     functions = compile_functions(net, data, X, t, cost, updates, means, distort)
 

@@ -31,9 +31,10 @@ def can_be_written(path):
     part = new_part(path)
     try:
         open(part, 'xb').close()
-        os.unlink(part)
     except OSError:
         return False
+    with contextlib.suppress(FileNotFoundError):         # another run has tidied up
+        os.unlink(part)
     return True
 
 

@@ -61,12 +61,12 @@ def ctrl_c_waits():
 
 
 class Sent:
-    """A function of the module worker that is sent as code: workers elsewhere have no path to it."""
+    """A function that is sent as code, with the module worker: workers elsewhere have no path to them."""
 
     def __init__(self, function):
         import cloudpickle
         cloudpickle.register_pickle_by_value(worker)
-        self.code = cloudpickle.dumps(function)
+        self.code, self.__name__ = cloudpickle.dumps(function), function.__name__        # the name is Dask's for tasks
 
     def __reduce__(self):                                    # what is unpickled is the function itself
         return pickle.loads, (self.code,)

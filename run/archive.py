@@ -31,6 +31,18 @@ def checksum(about, arrays):
     return digest.hexdigest()
 
 
+def as_read(path, settings):
+    """Settings as a file gives them back: NumPy's numbers as Python's, tuples as lists. Raises FileError."""
+    found = {}
+    for name, value in settings.items():
+        try:
+            found[name] = json.loads(json.dumps(value, default=lambda number: number.item()))
+        except (AttributeError, TypeError, ValueError):
+            raise FileError('%s: %s = %.200r: cannot be kept: must be a number, text, None, or a tuple, list or '
+                            'dictionary of such' % (path, name, value)) from None
+    return found
+
+
 def write(path, kind, format, about, arrays):
     """Writes arrays, a dictionary, and about, one that JSON can hold, as a file of this kind. Raises FileError."""
     about = json.dumps(dict(about, kind=kind, format=format, versions=versions()))

@@ -26,13 +26,13 @@ MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are kno
 class State:
     """What a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
 
-    means: running means of the parameters, or none; rates: eta and mu in each epoch; since: the epoch from which on
-    each is given by what gives it now; epoch, minibatch: so many minibatches of this epoch are done; rng_state: of
-    rng before this epoch.
+    means: running means of the parameters, or none; kept: what its layers keep; rates: eta and mu in each epoch;
+    since: the epoch from which on each is given by what gives it now; epoch, minibatch: so many minibatches of this
+    epoch are done; rng_state: of rng before this epoch.
     """
 
-    def __init__(self, variables, rng, log, means=()):
-        self.variables, self.means, self.rng, self.log = variables, means, rng, log
+    def __init__(self, variables, rng, log, means=(), kept=()):
+        self.variables, self.means, self.kept, self.rng, self.log = variables, means, kept, rng, log
         self.rates, self.since = {'eta': [], 'mu': []}, {'eta': 1, 'mu': 1}
         self.begin(0)
 
@@ -55,13 +55,15 @@ def kept_beside(outputs):
 
     What dropout starts from, and those with a default_update: Theano's random numbers, a layer's own running means.
     """
-    kept, before = [], None
-    while kept != before:                            # what they are updated from may have some, too
-        before = kept
-        changes = [v.default_update for v in kept if getattr(v, 'default_update', None)]
-        kept = [v for v in theano.gof.graph.inputs(outputs + changes)
-                if getattr(v, 'default_update', None) or getattr(v.tag, 'kept', False)]
-    return kept
+    kept = []
+    while True:                                      # what they are updated from may have some, too
+        ends = outputs + [getattr(v, 'default_update', None) for v in kept]
+        read = theano.gof.graph.inputs([v for v in ends if isinstance(v, theano.Variable)])
+        new = [v for v in read if v not in kept and (
+            getattr(v, 'default_update', None) is not None or getattr(v.tag, 'kept', False))]
+        if not new:
+            return kept
+        kept += new
 
 
 def is_due(epoch, nepoch, interval):
@@ -71,7 +73,7 @@ def is_due(epoch, nepoch, interval):
 
 def epoch_of(line):
     """The epoch after which a line of the log has the errors; None of other lines, such as an after_epoch's own."""
-    row = re.fullmatch(r'(\d+)( [-+.e\d]+| nan){3}', line)
+    row = re.fullmatch(r'(\d+)( [-+.e\d]+| nan){3}( .*)?', line)
     return int(row[1]) if row else None
 
 
@@ -90,7 +92,7 @@ class Checkpoint:
         self.settings = {name: settings[name] for name in sorted(set(settings) - set(FILES))}
         self.differ = []                         # settings that are others than in the file
         self.settings['floatX'] = theano.config.floatX
-        self.written = as_read(path, self.settings)
+        self.written = archive.as_read(path, self.settings)
         self.fingerprint = fingerprint(data)
 
     def __enter__(self):
@@ -145,8 +147,9 @@ class Checkpoint:
         rates: {'eta', 'mu': a function of the epoch}. Raises FileError where it is of another net, or of one that a
         file could not give back, or where a rate is another one for the epochs that are done.
         """
-        self.net, self.beside = saved_nets.describe(net), saved_nets.beside_params(net)
-        for variable in state.variables:
+        self.net = saved_nets.describe(net)
+        self.beside = list(dict.fromkeys([*saved_nets.beside_params(net), *state.kept]))
+        for variable in self.beside:
             if not isinstance(variable.get_value(borrow=True), np.ndarray):
                 raise FileError('%s: %.200s cannot be kept: must be numbers, as those of MRG_RandomStreams are' % (
                     self.path, variable))
@@ -160,6 +163,10 @@ class Checkpoint:
         other = difference(about, json.loads(json.dumps(self.net)))
         if other or [value.shape for value in values] != shapes:
             raise FileError('%s: is of another %s' % (self.path, other or 'optimiser'))
+        beside = saved_nets.named('B', self.beside)
+        if 'params_at' in about and {name: value.shape for name, value in beside.items()} != {
+                name: arrays[name].shape for name in arrays if name.startswith('B')}:
+            raise FileError('%s: is of another net: its layers keep other variables beside their params' % self.path)
         if 'since' not in about:                     # of a version that kept eta alone
             about.update(rates={'eta': about['rates'], 'mu': []}, since=dict(state.since))
         for name, rate in rates.items():
@@ -174,6 +181,9 @@ class Checkpoint:
                 self.changes.append('epoch %d: %s' % (about['epoch'], typed(name, rate(min(about['epoch'], nepoch)))))
         for value, variable in zip(values, state.variables):
             variable.set_value(value)
+        for name, variable in zip(beside, self.beside):
+            if name in arrays:                       # none in a file of an earlier version
+                variable.set_value(arrays[name])
         kind, *rest = about['rng_state']
         state.rng.set_state((kind, arrays['rng_state'], *rest))
         state.begin(about['epoch'])
@@ -198,15 +208,6 @@ class Checkpoint:
             rng_state=[kind] + rest), arrays)
 
 
-def as_read(path, settings):
-    """Settings as they are read again from a file, NumPy's numbers included. Raises FileError."""
-    try:
-        return json.loads(json.dumps(settings, default=lambda value: value.item()))
-    except (AttributeError, TypeError, ValueError):
-        raise FileError('%s: settings = %.200r: cannot be kept: must be numbers, text, or tuples and lists of such'
-                        % (path, settings)) from None
-
-
 def tuple_of(value):
     """A setting as it was before it was written: JSON has no tuples."""
     return tuple(map(tuple_of, value)) if isinstance(value, list) else value
@@ -224,7 +225,8 @@ def difference(there, here):
             values = [words['arguments'].get(key, 'not there') for words in (a, b)]
             if values[0] != values[1]:
                 return 'net: layer %d: %s = %r, not %r' % (n, key, *values)
-    return ''
+    return 'net: other layers share their weights' if there.get('params_at', here['params_at']) != here[
+        'params_at'] else ''
 
 
 def names_of(params, variables):

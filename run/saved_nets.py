@@ -67,17 +67,31 @@ def shapes(layer):
 
 
 def describe(net):
-    """What a net is built from, for JSON. Raises CannotBeSaved, naming the layer, where it could not be built again."""
+    """What a net is built from, for JSON. Raises CannotBeSaved, naming the layer, where it could not be built again.
+
+    params_at: the array of each layer's params in turn, W0, ... of net.params, B0, ... of beside_params(net);
+    others_at: of those that are no layer's params. A layer that is there twice is told by the number of the first.
+    """
     if getattr(type(net).output, '__qualname__', '') != 'Net.output' or type(net).output.__module__ != 'nnet':
         raise CannotBeSaved('net of class %s: cannot be saved: its output must be that of nnet.Net'
                             % type(net).__name__)
-    about = {'net': '%s.%s' % (type(net).__module__, type(net).__qualname__),
-             'layers': [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)],
-             'places': [net.params.index(W) for W in params_of_layers(net)]}
-    here, again = beside_params(net), beside_params(build(dict(about, format=FORMAT)))
-    if [v.type for v in here] != [v.type for v in again] or not all(isinstance(v.type, T.TensorType) for v in here):
-        raise CannotBeSaved('net: cannot be saved: its output reads %.200s, which the classes of its layers would not '
-                            'give back' % ', '.join(map(str, here)))
+    layers = [describe_layer(n, layer) for n, layer in enumerate(net.layers, 1)]
+    for description, layer in zip(layers, net.layers):
+        description['same'] = [other is layer for other in net.layers].index(True)
+    params, beside = params_of_layers(net), beside_params(net)
+    places = {v: '%s%d' % (letter, n) for letter, variables in (('B', beside), ('W', net.params))
+              for n, v in enumerate(variables)}
+    others = [v for v in beside if v not in params]
+    about = {'net': '%s.%s' % (type(net).__module__, type(net).__qualname__), 'layers': layers,
+             'params_at': [places.get(W) for W in params], 'others_at': [places[v] for v in others]}
+    try:
+        again = [v.type for v in beside_params(build(dict(about, format=FORMAT)))]
+    except Exception as error:                          # whatever a class of one's own raises
+        raise CannotBeSaved('net: cannot be saved: built again, its layers raise %s' % error) from None
+    if [v.type for v in others] != again or None in about['params_at'] or not all(
+            isinstance(v.get_value(borrow=True), np.ndarray) for v in beside):
+        raise CannotBeSaved('net: cannot be saved: its layers, built again, would not read the same shared variables: '
+                            '%.200s' % ', '.join(map(str, others)))
     return about
 
 
@@ -87,7 +101,7 @@ def params_of_layers(net):
 
 
 def beside_params(net):
-    """Shared variables that the output of a net reads beside its params: a layer's own running means, for instance."""
+    """Shared variables that the output of a net reads beside net.params: a layer's own running means, for instance."""
     read = theano.gof.graph.inputs([net.output(T.tensor4('X'))])
     return [v for v in read if isinstance(v, theano.compile.SharedVariable) and v not in net.params]
 
@@ -103,7 +117,10 @@ def build(about):
     if about['format'] == 1:
         descriptions = [{'class': 'convnet.ConvLayer' if 'Wnch' in words else 'nnet.FullLayer', 'arguments': words}
                         for words in descriptions]
-    layers = [layer_of(description) for description in descriptions]
+    layers = []
+    for n, description in enumerate(descriptions):
+        same = description.get('same', n)
+        layers.append(layers[same] if same < n else layer_of(description))
     cls = NETS.get(len(layers))
     if cls and type(layers[-1]) is nnet.FullLayer and layers[-1].afunc == 'softmax' and layers[-1].withBias:
         return cls(*layers[:-1], layers[-1].H, np.random.RandomState(0))
@@ -117,6 +134,7 @@ def kept_at_end(path, net, data, settings):
     Raises FileError before the block where the net could not be saved, or the file is there and is not a saved net.
     """
     describe(net)
+    archive.as_read(path, settings)
     if os.path.lexists(path):
         archive.read(path, ('saved net',), FORMAT)
     try:
@@ -130,7 +148,8 @@ def kept_at_end(path, net, data, settings):
 
 def save_net(path, net, data, settings):
     """Keeps a trained net with all it takes to use it: layers, parameters, what images. Raises FileError."""
-    about = dict(describe(net), Xshape=data.XL.shape[1:], K=data.K, source=data.source, settings=settings)
+    about = dict(describe(net), Xshape=data.XL.shape[1:], K=data.K, source=data.source,
+                 settings=archive.as_read(path, settings))
     arrays = dict(named('W', net.params), **named('B', beside_params(net)))
     archive.write(path, 'saved net', FORMAT, about, arrays)
 
@@ -147,13 +166,14 @@ def load_net(path):
     try:
         net = build(about)
         means = about.get('means', 0)                   # of a checkpoint, its last variables
-        for n, W in zip(about.get('places', range(len(net.params))), params_of_layers(net)):
-            value = arrays['v%d' % (about['variables'] - about['params'] - means + n) if means else 'W%d' % n]
-            if value.shape != W.get_value(borrow=True).shape:
-                raise ValueError('W%d of shape %s' % (n, value.shape))
-            W.set_value(value.astype(theano.config.floatX))
-        for n, variable in enumerate(beside_params(net) if 'B0' in arrays else ()):
-            variable.set_value(arrays['B%d' % n].astype(variable.dtype))
+        params, others = params_of_layers(net), about.get('others_at', [])
+        places = about.get('params_at', ['W%d' % n for n in range(len(params))]) + others
+        for name, variable in zip(places, params + (beside_params(net) if others else [])):
+            if means and name.startswith('W'):
+                name = 'v%d' % (about['variables'] - about['params'] - means + int(name[1:]))
+            if arrays[name].shape != variable.get_value(borrow=True).shape:
+                raise ValueError('%s of shape %s' % (name, arrays[name].shape))
+            variable.set_value(arrays[name].astype(variable.dtype))
         mean = arrays['mean'] if about['format'] < 4 else np.zeros(about['Xshape'], 'float32')
         return SavedNet(net, mean, about['K'], about['source'], about['settings'])
     except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:

@@ -97,7 +97,7 @@ def test_settings_of_one_s_own_are_compared_as_they_are(tmp_path, capsys):
     train(path, nepoch=2, **own)
     with pytest.raises(FileError, match=r'is of another training: b = \(\(1, 2\), \(3, 4\)\), not \(1, 2\)'):
         train(path, nepoch=2, **dict(own, b=(1, 2)))
-    with pytest.raises(FileError, match='settings = .*: cannot be kept: must be numbers, text'):
+    with pytest.raises(FileError, match='b.npz: a = <object .*>: cannot be kept: must be a number, text'):
         train(tmp_path / 'b.npz', nepoch=2, a=object())
 
 

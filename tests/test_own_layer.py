@@ -125,7 +125,7 @@ def test_a_parameter_may_be_broadcast(average):
         layer.params = [layer.W, b]
         layer.output = lambda X: T.tanh(T.dot(X.flatten(2), layer.W) + b)
         return training.train(mlp_2layer.Net(layer, 2, RNG(2)), small_data(), 0.04, 0.8, 10, 3, 1, RNG(0),
-                              average=average)
+                              average=average, decay=0.1, maxnorm=0.5)
 
     b = np.zeros(6, theano.config.floatX)
     assert log_of(theano.shared(b[None], broadcastable=(True, False))) == log_of(theano.shared(b))
@@ -174,10 +174,24 @@ class Restless(WithArguments):
         return Z * T.cast(RandomStreams(1).uniform(Z.shape), Z.dtype) if training else Z
 
 
-@pytest.mark.parametrize('own', [Normalised, Drowned])
-def test_what_a_layer_keeps_beside_its_params_is_resumed_and_saved(own, tmp_path):
+class Projected(WithArguments):
+    """After a projection that nobody trains, another one in each layer that is made."""
+    made = 0
+
+    def __init__(self, D, H):
+        super().__init__(D, H)
+        Projected.made += 1
+        self.projection = theano.shared(RNG(Projected.made).normal(0, 0.2, (D, D)).astype(theano.config.floatX))
+
+    def output(self, X):
+        return super().output(T.dot(X.flatten(2), self.projection))
+
+
+@pytest.mark.parametrize('own', [Normalised, Drowned, Projected])
+def test_what_layers_keep_beside_their_params_is_resumed_and_saved(own, tmp_path):
     def trained(path, nepoch):
-        net = mlp_2layer.Net(own(42, 6), 2, RNG(1))
+        Projected.made = 0 if path == 'whole.npz' or nepoch == 2 else 10
+        net = mlp_3layer.Net(own(42, 6), own(6, 5), 2, RNG(1))
         with checkpoints.Checkpoint(str(tmp_path / path), {}, data, True) as kept:
             return training.train(net, data, 0.04, 0.8, 10, nepoch, 1, RNG(0), None, kept), net
 
@@ -190,6 +204,46 @@ def test_what_a_layer_keeps_beside_its_params_is_resumed_and_saved(own, tmp_path
     for path in 'net.npz', 'stopped.npz':
         again = saved_nets.load_net(str(tmp_path / path)).net
         np.testing.assert_array_equal(theano.function([X], again.output(X))(data.XT), used)
+
+
+def test_params_that_are_not_trained_are_resumed_and_saved(tmp_path):
+    def trained(path, nepoch, seed=1):
+        net = mlp_2layer.Net(FullLayer(42, 6, 'tanh', rng=RNG(seed)), 2, RNG(1))
+        net.params = net.layer2.params                       # of which alone the optimiser learns
+        with checkpoints.Checkpoint(str(tmp_path / path), {}, data, True) as kept:
+            return training.train(net, data, 0.04, 0.8, 10, nepoch, 1, RNG(0), None, kept), net
+
+    data, X = small_data(), T.tensor4()
+    whole, net = trained('whole.npz', 4)
+    trained('stopped.npz', 2)
+    assert trained('stopped.npz', 4, seed=7)[0] == whole
+    saved_nets.save_net(str(tmp_path / 'net.npz'), net, data, {'a': np.int64(3)})
+    for path in 'net.npz', 'stopped.npz':
+        again = saved_nets.load_net(str(tmp_path / path)).net
+        np.testing.assert_array_equal(theano.function([X], again.output(X))(data.XT),
+                                      theano.function([X], net.output(X))(data.XT))
+
+
+def test_an_optimiser_may_give_numbers(tmp_path):
+    def halves(cost, params):
+        return {W: np.asarray(0.5, W.dtype) * np.ones_like(W.get_value()) for W in params}
+
+    net = mlp_2layer.Net(Half(42, 6), 2, RNG(1))
+    training.train(net, small_data(), 0.04, 0.8, 10, 1, 1, RNG(0), optimiser=halves)
+    assert (net.layer1.W.get_value() == 0.5).all()
+
+
+def test_a_checkpoint_of_other_shared_weights_is_refused(tmp_path):
+    def trained(order):
+        a, b = (FullLayer(6, 6, 'tanh', rng=RNG(seed)) for seed in (1, 2))
+        layers = [{'a': a, 'b': b}[name] for name in order]
+        net = nnet.Net(FullLayer(42, 6, 'tanh', rng=RNG(1)), *layers, nnet.softmax_layer(6, 2, RNG(1)))
+        with checkpoints.Checkpoint(str(tmp_path / 'a.npz'), {}, small_data(), True) as kept:
+            training.train(net, small_data(), 0.04, 0.8, 10, 1, 1, RNG(0), None, kept)
+
+    trained('aab')
+    with pytest.raises(FileError, match='is of another net: other layers share their weights'):
+        trained('aba')
 
 
 def test_what_no_file_can_keep_is_refused_by_name(tmp_path, nothing_compiled):

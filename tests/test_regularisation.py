@@ -17,6 +17,7 @@ import training
 from convnet import ConvLayer
 from helpers import small_data, small_net
 from nnet import FullLayer, random_stream
+from run import archive
 from run.arguments import rates_of
 from run.checkpoints import Checkpoint
 from run.saved_nets import load_net
@@ -194,6 +195,17 @@ def test_dropout_is_resumed_by_any_net_of_the_same_layers(seed_of_the_net, tmp_p
     whole = trained(net_of(0), 'whole.npz', 4)
     trained(net, 'stopped.npz', 2)
     assert trained(net if seed_of_the_net is None else net_of(seed_of_the_net), 'stopped.npz', 4) == whole
+
+
+def test_a_checkpoint_with_dropout_of_an_earlier_version_resumes_as_it_did(tmp_path):
+    whole, _ = run(str(tmp_path / 'whole.npz'))
+    path = str(tmp_path / 'a.npz')
+    run(path)
+    about, arrays = archive.read(path, ('checkpoint',), 4)
+    for name in 'params_at', 'others_at':
+        del about[name]
+    archive.write(path, 'checkpoint', 4, about, {name: array for name, array in arrays.items() if name[0] != 'B'})
+    assert run(path, resume=True)[0] == whole
 
 
 def test_dropout_takes_weights_in_any_order_of_memory():
