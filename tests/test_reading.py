@@ -37,7 +37,8 @@ def nesterov(W, v, eta):
     ('average-before', before, (1 - MU) * ETA), ('nesterov', nesterov, ETA)])
 def test_formulas_equal_loops_in_numpy(formula, step, eta, float64):
     W, expected, v = theano.shared(W0, 'W'), W0.copy(), np.zeros(3)
-    update = theano.function([], updates=reading.momentum(T.dot(W, T.dot(A, W)) / 2, [W], formula, ETA, MU))
+    updates = reading.momentum(T.dot(W, T.dot(A, W)) / 2, [W], formula, ETA, MU)
+    update = theano.function([], updates=list(updates.items()))
     for _ in range(6):
         update()
         expected, v = step(expected, v, eta)
