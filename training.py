@@ -12,10 +12,10 @@ from fused.distort import Distort
 from nnet import limit_norms, momentum, noise_key, noise_of, running_means
 from run.arguments import (
     ArgumentError, check, check_cost, check_options, check_regularisation, check_updates, misfit, rates_of)
-from run.checkpoints import State, epoch_of, is_due, kept_beside
 from run.progress import Progress, said_if_slow
 from run.settings import is_number
 from run.signals import Stopped, signals_received
+from run.state import State, epoch_of, is_due, kept_beside
 from run.threads import Threads
 
 TOLD = '# changed from ', '# eta: ', '# mu: '       # lines of the log that a resume makes anew

@@ -15,7 +15,7 @@ from paths import HERE, RESULTS, ROOT
 import numpy as np
 
 from datasets.files import write_whole
-from run import script, settings
+from run import locks, script, settings
 import cluster
 import drawing
 import logs
@@ -94,7 +94,6 @@ def read_trials(results, readings):
 
 def train_missing(given, readings):
     """Trains what is missing of the readings, seed by seed, so that all get on alike. Returns how many failed."""
-    from run import checkpoints
     missing = {}
     for seed in range(given['trials']):
         for reading in readings:
@@ -114,12 +113,12 @@ def train_missing(given, readings):
     if not missing:
         return 0
     os.makedirs(given['results'], exist_ok=True)
-    lock = checkpoints.lock(os.path.join(given['results'], 'readings.lock'))
+    lock = locks.lock(os.path.join(given['results'], 'readings.lock'))
     try:
         with cluster.connected('', given['workers']) as client:
             return cluster.run_all(client, missing, finished)
     finally:
-        checkpoints.unlock(lock)
+        locks.unlock(lock)
 
 
 # ---- the tables

@@ -18,7 +18,7 @@ import sys
 
 from paths import RESULTS, ROOT
 from datasets.files import write_whole
-from run import script
+from run import locks, script
 from run.settings import SettingError, integers, one_of, parse
 import logs
 import summary
@@ -142,13 +142,12 @@ def main(arguments):
     given = given_settings(arguments)
     if not importlib.util.find_spec('distributed'):
         raise SettingError('Dask is not installed: make extras')
-    from run import checkpoints
     wanted = {name: described(given, of_run) for name, of_run in given['runs'].items()}
     try:
         os.makedirs(given['results'], exist_ok=True)
     except OSError as error:
         raise SettingError('results = %s: cannot be made: %s' % (given['results'], error.strerror))
-    lock = checkpoints.lock(os.path.join(given['results'], 'trials.lock'))
+    lock = locks.lock(os.path.join(given['results'], 'trials.lock'))
     try:
         missing, failed = missing_trials(given, wanted), 0
         if missing:
@@ -163,7 +162,7 @@ def main(arguments):
         if failed:
             script.stop('%d of %d trials failed; the same command tries again' % (failed, len(missing)), 1)
     finally:
-        checkpoints.unlock(lock)
+        locks.unlock(lock)
 
 
 if __name__ == '__main__':

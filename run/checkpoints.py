@@ -1,10 +1,8 @@
 """The state of a training in a file, from which it is resumed as if it had never been stopped."""
-import contextlib
 import glob
 import hashlib
 import json
 import os
-import re
 import sys
 
 from theano_setup import theano
@@ -13,68 +11,12 @@ import numpy as np
 from datasets.files import FileError, part_of
 from run import archive, saved_nets
 from run.hyperparameters import CHANGEABLE, FILES
+from run.locks import lock, unlock
 from run.settings import typed
-try:
-    import fcntl
-except ImportError:                              # not on Windows: there, two runs are not told apart
-    fcntl = None
+from run.state import epoch_of, is_due
 
 FORMAT = 4
 MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
-
-
-class State:
-    """What a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
-
-    means: running means of the parameters, or none; kept: what its layers keep; rates: eta and mu in each epoch;
-    since: the epoch from which on each is given by what gives it now; epoch, minibatch: so many minibatches of this
-    epoch are done; rng_state: of rng before this epoch.
-    """
-
-    def __init__(self, variables, rng, log, means=(), kept=()):
-        self.variables, self.means, self.kept, self.rng, self.log = variables, means, kept, rng, log
-        self.rates, self.since = {'eta': [], 'mu': []}, {'eta': 1, 'mu': 1}
-        self.begin(0)
-
-    def begin(self, epoch):
-        self.epoch, self.minibatch, self.rng_state = epoch, 0, self.rng.get_state()
-
-    def told(self, name, rate, nepoch):
-        """The line of the log on a rate, 'eta' or 'mu', that is a function of the epoch."""
-        first = (self.rates[name] or [rate(1)])[0]
-        return '# %s: %s in epoch 1, %s in epoch %d' % (name, first, rate(nepoch), nepoch)
-
-    def keep_means(self):
-        """Puts the means, where there are any, in the place of the parameters."""
-        for W, mean in zip(self.variables, self.means):
-            W.set_value(mean.get_value())
-
-
-def kept_beside(outputs):
-    """Shared variables in the graphs of the outputs that a resume has to give back, beside parameters.
-
-    What dropout starts from, and those with a default_update: Theano's random numbers, a layer's own running means.
-    """
-    kept = []
-    while True:                                      # what they are updated from may have some, too
-        ends = outputs + [getattr(v, 'default_update', None) for v in kept]
-        read = theano.gof.graph.inputs([v for v in ends if isinstance(v, theano.Variable)])
-        new = [v for v in read if v not in kept and (
-            getattr(v, 'default_update', None) is not None or getattr(v.tag, 'kept', False))]
-        if not new:
-            return kept
-        kept += new
-
-
-def is_due(epoch, nepoch, interval):
-    """Whether the log has a line after this epoch."""
-    return epoch % interval == 0 or epoch == nepoch
-
-
-def epoch_of(line):
-    """The epoch after which a line of the log has the errors; None of other lines, such as an after_epoch's own."""
-    row = re.fullmatch(r'(\d+)( [-+.e\d]+| nan){3}( .*)?', line)
-    return int(row[1]) if row else None
 
 
 class Checkpoint:
@@ -225,8 +167,9 @@ def difference(there, here):
             values = [words['arguments'].get(key, 'not there') for words in (a, b)]
             if values[0] != values[1]:
                 return 'net: layer %d: %s = %r, not %r' % (n, key, *values)
-    return 'net: other layers share their weights' if there.get('params_at', here['params_at']) != here[
-        'params_at'] else ''
+    if there.get('params_at', here['params_at']) != here['params_at']:
+        return 'net: other layers share their weights'
+    return ''
 
 
 def names_of(params, variables):
@@ -242,28 +185,3 @@ def fingerprint(data):
         digest.update(('%s %s' % (array.dtype, array.shape)).encode())
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
-
-
-def lock(path):
-    """A file of this name that only this process holds, until unlock() or its end. Raises FileError."""
-    try:
-        while True:
-            file = open(path, 'w')
-            if fcntl is None:
-                return file
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FileError('%s: another run is using it' % path[:-len('.lock')])
-            except OSError:                                      # a file system without locks
-                return file
-            with contextlib.suppress(FileNotFoundError):         # its last holder has removed it meanwhile: try again
-                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                    return file
-    except OSError as error:
-        raise FileError('%s: cannot be written: %s' % (path, error.strerror))
-
-
-def unlock(file):
-    os.unlink(file.name)
-    file.close()

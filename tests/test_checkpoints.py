@@ -16,6 +16,7 @@ from datasets.files import FileError
 from helpers import NoData, contents, small_data, small_net
 from helpers_checkpoints import SETTINGS, train, variables
 from run import archive, checkpoints, saved_nets
+from run.state import State
 
 
 # ---- resuming
@@ -148,7 +149,7 @@ def test_saving_costs_little_beside_an_epoch(tmp_path):
     rng = np.random.RandomState(0)
     net = mlp_2layer.Net(ConvLayer(28, 28, 1, 5, 5, 16, (2, 2), 'linear', False, rng=rng), 10, rng)
     velocities = [theano.shared(W.get_value()) for W in net.params]
-    state, times = checkpoints.State(net.params + velocities, rng, []), []
+    state, times = State(net.params + velocities, rng, []), []
     with checkpoints.Checkpoint(str(tmp_path / 'a.npz'), {}, NoData, False) as checkpoint:
         checkpoint.restore(net, state, 1, 1, {})
         for _ in range(10):

@@ -19,7 +19,8 @@ import protocol
 import training
 from convnet import ConvLayer
 from nnet import FullLayer, Net, limit_norms, momentum, noise_key, running_means
-from run.checkpoints import Checkpoint, State
+from run.checkpoints import Checkpoint
+from run.state import State
 from run.progress import Progress
 from run.signals import signals_received
 
