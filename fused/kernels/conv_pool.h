@@ -8,12 +8,12 @@
 #define TILE_MAX (REGS - REGS / 4)
 
 enum {
-    /* Two vectors of filters at a time, where few registers make for small tiles: each pixel that is loaded is used
-     * twice. */
-    VECS = REGS == 16 && WNCH && WNCH % (2 * VL) == 0 ? 2 : 1,
+    /* Two vectors of filters at a time, where few registers make for small tiles, or images' windows for rows of them:
+     * each pixel that is loaded is used twice. */
+    VECS = (REGS == 16 || (XNCH == 1 && !WHOLE_WINDOWS)) && WNCH && WNCH % (2 * VL) == 0 ? 2 : 1,
 
-    /* As many as can be; but of images, where blank tiles are passed over, as few as keep both multiply-adders busy. */
-    SUMS = REGS == 32 && XNCH == 1 ? 8 : TILE_MAX,
+    /* As many as can be; but of images, where blank tiles are passed over, few that keep both multiply-adders busy. */
+    SUMS = REGS == 16 || XNCH != 1 ? TILE_MAX : VECS > 1 ? 12 : 8,
 
     /* Of one vector, whole windows are summed and pooled in registers: TILE of them side by side. */
 #define DIVIDES(n) (AREA * (n) <= ((n) > 1 ? SUMS : TILE_MAX) && YCOL / DS1 % (n) == 0)
@@ -68,17 +68,16 @@ ALWAYS_INLINE wordvec narrowed(ivec won)
 #endif
 }
 
-/* Max of one window over rows r0 <= r < r1 and columns c0 <= c < c1 of it, for VL filters. y is a ring of DS0 rows of
- * the feature map, row_0 the window's first row, before clipping. With NaN it does as Theano's Pool does: only a NaN
- * in the first place stays, and then no position equals the maximum. */
-ALWAYS_INLINE void pool(const vec *y, len row_length, len row_0, len r0, len r1, len c0, len c1,
+/* Max of one window over rows r0 <= r < r1 and columns c0 <= c < c1 of it, for VL filters; rows[r] + col_0 points to
+ * the first value of the window's row r. With NaN it does as Theano's Pool does: only a NaN in the first place stays,
+ * and then no position equals the maximum. */
+ALWAYS_INLINE void pool(const vec *const *rows, len col_0, len r0, len r1, len c0, len c1,
                         real *z, word *winners, const Sizes s, int lanes)
 {
-#define AT(r, c) y[(row_0 + (r)) % DS0 * row_length + (c)]
-    vec best = AT(r0, c0);
+    vec best = rows[r0][col_0 + c0];
     UNROLL for (len r = r0; r < r1; r++)
         UNROLL for (len c = c0; c < c1; c++) {
-            const vec a = AT(r, c);
+            const vec a = rows[r][col_0 + c];
             best = a > best ? a : best;
         }
     *(vec *)z = best;
@@ -89,7 +88,7 @@ ALWAYS_INLINE void pool(const vec *y, len row_length, len row_0, len r0, len r1,
                 UNROLL for (len c = c0; c < c1; c++) {
                     const len k = r * DS1 + c - 32 * n;
                     if (0 <= k && k < 32)
-                        won |= (ivec)(AT(r, c) == best) & (int32_t)((uint32_t)1 << k);
+                        won |= (ivec)(rows[r][col_0 + c] == best) & (int32_t)((uint32_t)1 << k);
                 }
             const wordvec words = narrowed(won);
             if (lanes == VL)
@@ -97,7 +96,6 @@ ALWAYS_INLINE void pool(const vec *y, len row_length, len row_0, len r0, len r1,
             else
                 memcpy(winners + n * s.Wnch, &words, lanes * sizeof(word));
         }
-#undef AT
 }
 
 /* Rows and columns of a tile. */
@@ -111,61 +109,66 @@ ALWAYS_INLINE len tile_cols(const Sizes s)
     return TILE > 0 ? DS1 * TILE : s.Ycol >= COLS ? COLS : 1;
 }
 
-/* One row of the feature map. */
-ALWAYS_INLINE void conv_row(vec *y, len y_step, const Sizes s, const real *x, const uint8_t *lit, const vec *w)
-{
-    if (s.Ycol >= COLS)
-        for (len c = 0; c < s.Ycol; c += COLS) {
-            const len c0 = MIN(c, s.Ycol - COLS);
-            conv_tile(y + c0, y_step, 1, COLS, s, x + c0, lit[c0], w);
-        }
-    else
-        for (len c = 0; c < s.Ycol; c++)
-            conv_tile(y + c, y_step, 1, 1, s, x + c, lit[c], w);
-}
-
 /* Vectors of the rows that wait for their window, for VL filters. */
 ALWAYS_INLINE len ring_vecs(const Sizes s)
 {
     return TILE > 0 ? 0 : MIN(DS0, s.Yrow) * s.Ycol;
 }
 
-/* One row of windows, for VECS * VL filters from f on: into zs and winners. done rows of the feature map are in the
- * ring; returns how many are there now. */
-ALWAYS_INLINE len windows_row(const Sizes s, const real *x, const uint8_t *lit, const vec *w, len f, len zr, int lanes,
-                              real *zs, word *winners, vec *ring, len done)
+/* One row of windows, whole ones side by side, for VL filters from f on: into zs and winners. */
+ALWAYS_INLINE void windows_by_tiles(const Sizes s, const real *x, const uint8_t *lit, const vec *w, len f, len zr,
+                                    int lanes, real *zs, word *winners)
 {
-    const len P = s.Zrow * s.Zcol, ring_step = ring_vecs(s);
     len p = zr * s.Zcol;
-    if (TILE > 0) {
-        for (len zc = 0; zc < s.Zcol; zc += TILE) {
-            vec y[AREA * MAX(1, TILE)];
-            const len at = zr * DS0 * s.Pcol + zc * DS1;
-            conv_tile(y, 0, DS0, DS1 * TILE, s, x + at, lit[at], w);
-            UNROLL for (int k = 0; k < TILE; k++, p++)
-                pool(y + k * DS1, DS1 * TILE, 0, 0, DS0, 0, DS1, zs + p * VL,
-                     WINNERS ? winners + p * WORDS * s.Wnch + f : NULL, s, lanes);
-        }
-        return 0;
+    for (len zc = 0; zc < s.Zcol; zc += TILE) {
+        vec y[AREA * MAX(1, TILE)];
+        const vec *rows[DS0];
+        for (len r = 0; r < DS0; r++)
+            rows[r] = y + r * DS1 * TILE;
+        const len at = zr * DS0 * s.Pcol + zc * DS1;
+        conv_tile(y, 0, DS0, DS1 * TILE, s, x + at, lit[at], w);
+        UNROLL for (int k = 0; k < TILE; k++, p++)
+            pool(rows, k * DS1, 0, DS0, 0, DS1, zs + p * VL, WINNERS ? winners + p * WORDS * s.Wnch + f : NULL, s,
+                 lanes);
     }
-    const len row_0 = zr * ST0 - PD0;
+}
+
+/* One row of any windows, for VECS * VL filters from f on, block by block of their columns. done rows of the feature
+ * map are in the ring; returns how many are there now. */
+ALWAYS_INLINE len windows_by_rows(const Sizes s, const real *x, const uint8_t *lit, const vec *w, len f, len zr,
+                                  int lanes, real *zs, word *winners, vec *ring, len done)
+{
+    const len P = s.Zrow * s.Zcol, p = zr * s.Zcol, ring_step = ring_vecs(s);
+    const len row_0 = zr * ST0 - PD0, cols = tile_cols(s);
     const len r0 = MAX(0, -row_0), r1 = MIN(DS0, s.Yrow - row_0);
-    for (done = MAX(done, row_0 + r0); done < row_0 + r1; done++)
-        conv_row(ring + done % DS0 * s.Ycol, ring_step, s, x + done * s.Pcol, lit + done * s.Pcol, w);
-    for (len zc = 0; zc < s.Zcol; zc++, p++) {
-        const len col_0 = zc * ST1 - PD1;
-        const len c0 = MAX(0, -col_0), c1 = MIN(DS1, s.Ycol - col_0);
-        UNROLL for (int v = 0; v < VECS; v++) {
-            const vec *y = ring + v * ring_step + col_0;
-            real *zp = zs + (v * P + p) * VL;
-            word *won = WINNERS ? winners + p * WORDS * s.Wnch + f + v * VL : NULL;
-            if (WHOLE_WINDOWS)                      /* the same in constants, which unroll */
-                pool(y, s.Ycol, 0, 0, DS0, 0, DS1, zp, won, s, lanes);
+    const vec *rows[DS0];
+    for (len r = r0; r < r1; r++)
+        rows[r] = ring + (row_0 + r) % DS0 * s.Ycol;
+    len zc = 0;
+    for (len c = 0; c < s.Ycol; c += cols) {
+        const len c_0 = MIN(c, s.Ycol - cols);
+        for (len row = MAX(done, row_0 + r0); row < row_0 + r1; row++) {
+            vec *y = ring + row % DS0 * s.Ycol + c_0;
+            const real *xr = x + row * s.Pcol + c_0;
+            if (cols == COLS)
+                conv_tile(y, ring_step, 1, COLS, s, xr, lit[row * s.Pcol + c_0], w);
             else
-                pool(y, s.Ycol, row_0, r0, r1, c0, c1, zp, won, s, lanes);
+                conv_tile(y, ring_step, 1, 1, s, xr, lit[row * s.Pcol + c_0], w);
+        }
+        for (; zc < s.Zcol && (zc * ST1 - PD1 + DS1 <= c_0 + cols || c_0 + cols == s.Ycol); zc++) {
+            const len col_0 = zc * ST1 - PD1;
+            const len c0 = MAX(0, -col_0), c1 = MIN(DS1, s.Ycol - col_0);
+            UNROLL for (int v = 0; v < VECS; v++) {
+                real *zp = zs + (v * P + p + zc) * VL;
+                word *won = WINNERS ? winners + (p + zc) * WORDS * s.Wnch + f + v * VL : NULL;
+                if (r0 == 0 && r1 == DS0 && c0 == 0 && c1 == DS1)       /* constants, which unroll */
+                    pool(rows, v * ring_step + col_0, 0, DS0, 0, DS1, zp, won, s, lanes);
+                else
+                    pool(rows, v * ring_step + col_0, r0, r1, c0, c1, zp, won, s, lanes);
+            }
         }
     }
-    return done;
+    return MAX(done, row_0 + r1);
 }
 
 /* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners. lit is the map of its tiles. ring holds DS0
@@ -180,7 +183,10 @@ static void conv_pool_image(const Sizes *t, const real *x, const uint8_t *lit, c
         const int lanes = MIN(VL, s.Wnch - f);
         len done = 0;
         for (len zr = 0; zr < s.Zrow; zr++)
-            done = windows_row(s, x, lit, w, f, zr, lanes, zs, winners, ring, done);
+            if (TILE > 0)
+                windows_by_tiles(s, x, lit, w, f, zr, lanes, zs, winners);
+            else
+                done = windows_by_rows(s, x, lit, w, f, zr, lanes, zs, winners, ring, done);
         for (int v = 0; v < VECS; v++)
             transpose(z + (f + v * VL) * P, P, zs + v * P * VL, VL, P, lanes);
     }
