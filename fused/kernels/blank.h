@@ -46,12 +46,12 @@ static inline uint8_t *find_lit(const Sizes *t, uint8_t *room, const real *x, le
 
 static inline int all_finite(const real *x, len n)
 {
-    /* v - v is 0 for every finite v and NaN otherwise. */
+    /* v - v is 0, of no bit set, for every finite v and NaN otherwise. */
     const len whole = n - n % VL;
     ivec wrong = {0};
     for (len k = 0; k < whole; k += VL) {
         const vec v = *(const loose *)(x + k);
-        wrong |= v - v != 0;
+        wrong |= (ivec)(v - v);
     }
     integer any = 0;
     for (len k = whole; k < n; k++)

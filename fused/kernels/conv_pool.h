@@ -8,9 +8,9 @@
 #define TILE_MAX (REGS - REGS / 4)
 
 enum {
-    /* Two vectors of filters at a time, where few registers make for small tiles, or images' windows for rows of them:
-     * each pixel that is loaded is used twice. */
-    VECS = (REGS == 16 || (XNCH == 1 && !WHOLE_WINDOWS)) && WNCH && WNCH % (2 * VL) == 0 ? 2 : 1,
+    /* Two vectors of filters at a time, where tiles of one are small: each pixel that is loaded is used twice. */
+    SMALL_TILES = REGS == 16 || (!WHOLE_WINDOWS && (XNCH == 1 || (YCOL && YCOL < 8))),
+    VECS = SMALL_TILES && WNCH && WNCH % (2 * VL) == 0 ? 2 : 1,
 
     /* As many as can be; but of images, where blank tiles are passed over, few that keep both multiply-adders busy. */
     SUMS = REGS == 16 || XNCH != 1 ? TILE_MAX : VECS > 1 ? 12 : 8,
@@ -133,28 +133,45 @@ ALWAYS_INLINE void windows_by_tiles(const Sizes s, const real *x, const uint8_t 
     }
 }
 
+/* Rows first <= row < last of the feature map, columns c to c + tile_cols: into the ring, for VECS * VL
+ * filters. */
+ALWAYS_INLINE void conv_rows(const Sizes *t, vec *ring, len first, len last, len c, const real *x, const uint8_t *lit,
+                           const vec *w)
+{
+    const Sizes s = FIXED(t);
+    for (len row = first; row < last; row++) {
+        vec *y = ring + row % DS0 * s.Ycol + c;
+        const real *xr = x + row * s.Pcol + c;
+        if (tile_cols(s) == COLS)
+            conv_tile(y, ring_vecs(s), 1, COLS, s, xr, lit[row * s.Pcol + c], w);
+        else
+            conv_tile(y, ring_vecs(s), 1, 1, s, xr, lit[row * s.Pcol + c], w);
+    }
+}
+
+/* The same, of many channels: with all registers to itself, which pays for the call. */
+NOT_INLINED void conv_rows_apart(const Sizes *t, vec *ring, len first, len last, len c, const real *x,
+                                 const uint8_t *lit, const vec *w)
+{
+    conv_rows(t, ring, first, last, c, x, lit, w);
+}
+
 /* One row of any windows, for VECS * VL filters from f on, block by block of their columns. done rows of the feature
  * map are in the ring; returns how many are there now. */
-ALWAYS_INLINE len windows_by_rows(const Sizes s, const real *x, const uint8_t *lit, const vec *w, len f, len zr,
+ALWAYS_INLINE len windows_by_rows(const Sizes *t, const real *x, const uint8_t *lit, const vec *w, len f, len zr,
                                   int lanes, real *zs, word *winners, vec *ring, len done)
 {
+    const Sizes s = FIXED(t);
     const len P = s.Zrow * s.Zcol, p = zr * s.Zcol, ring_step = ring_vecs(s);
     const len row_0 = zr * ST0 - PD0, cols = tile_cols(s);
     const len r0 = MAX(0, -row_0), r1 = MIN(DS0, s.Yrow - row_0);
     const vec *rows[DS0];
-    for (len r = r0; r < r1; r++)
-        rows[r] = ring + (row_0 + r) % DS0 * s.Ycol;
+    for (len r = 0; r < DS0; r++)
+        rows[r] = ring + (DS0 + row_0 + r) % DS0 * s.Ycol;
     len zc = 0;
     for (len c = 0; c < s.Ycol; c += cols) {
         const len c_0 = MIN(c, s.Ycol - cols);
-        for (len row = MAX(done, row_0 + r0); row < row_0 + r1; row++) {
-            vec *y = ring + row % DS0 * s.Ycol + c_0;
-            const real *xr = x + row * s.Pcol + c_0;
-            if (cols == COLS)
-                conv_tile(y, ring_step, 1, COLS, s, xr, lit[row * s.Pcol + c_0], w);
-            else
-                conv_tile(y, ring_step, 1, 1, s, xr, lit[row * s.Pcol + c_0], w);
-        }
+        (XNCH == 1 ? conv_rows : conv_rows_apart)(t, ring, MAX(done, row_0 + r0), row_0 + r1, c_0, x, lit, w);
         for (; zc < s.Zcol && (zc * ST1 - PD1 + DS1 <= c_0 + cols || c_0 + cols == s.Ycol); zc++) {
             const len col_0 = zc * ST1 - PD1;
             const len c0 = MAX(0, -col_0), c1 = MIN(DS1, s.Ycol - col_0);
@@ -186,7 +203,7 @@ static void conv_pool_image(const Sizes *t, const real *x, const uint8_t *lit, c
             if (TILE > 0)
                 windows_by_tiles(s, x, lit, w, f, zr, lanes, zs, winners);
             else
-                done = windows_by_rows(s, x, lit, w, f, zr, lanes, zs, winners, ring, done);
+                done = windows_by_rows(t, x, lit, w, f, zr, lanes, zs, winners, ring, done);
         for (int v = 0; v < VECS; v++)
             transpose(z + (f + v * VL) * P, P, zs + v * P * VL, VL, P, lanes);
     }

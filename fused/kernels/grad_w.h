@@ -77,7 +77,8 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
     if (chunk * image > INT32_MAX)                  /* Event.at is an int */
         return TOO_LARGE;
     /* At an edge, the form `picked` reads rows of windows that hang over it. */
-    const len P = s.Zrow * s.Zcol, xs_reals = images_reals(s, s.B) + ALIGNED(DS0 * image_cols(s) + VL);
+    const len P = s.Zrow * s.Zcol;
+    const len xs_reals = ALIGNED(s.B * image) + images_reals(s, 0) + ALIGNED(DS0 * image_cols(s) * 2 + VL);
     const len sums_reals = ALIGNED(MAX(1, chunks) * groups * group);
     const len thread_reals = ALIGNED(MAX(MAX(s.Yrow * s.Ycol, P * VL), CEIL_DIV(lit_bytes(s), REAL_BYTES)));
     const len images_size = s.B * (sizeof(Image) + P * WORDS * sizeof(word));

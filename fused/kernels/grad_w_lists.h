@@ -29,7 +29,7 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
             const word *w = winners + b * P * WORDS * s.Wnch + f;
             real *dst = sums + (f - f0) * patch;
             if (!images[b].is_finite || !all_finite(g, P)) {
-                add_every_position(t, sums, f - f0, images[b].x, g, w, scratch);
+                add_every_position(t, sums, f - f0, images[b].x, s.Xnch, g, w, scratch);
                 continue;
             }
             Event *list = events[f - f0];

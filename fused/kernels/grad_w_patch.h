@@ -43,6 +43,6 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
             if (images[b].is_finite && all_finite(g, P))
                 add_winners(t, dst, images[b].x, images[b].lit, g, w, positions);
             else
-                add_every_position(t, sums, f - f0, images[b].x, g, w, scratch);
+                add_every_position(t, sums, f - f0, images[b].x, s.Xnch, g, w, scratch);
         }
 }

@@ -3,6 +3,27 @@
 
 enum { GROUP = 4 };
 
+ALWAYS_INLINE len image_reals(const Sizes s)
+{
+    return s.Prow * image_cols(s);
+}
+
+/* x (Xnch, Xrow, Xcol) -> (Prow, Pcol, Xnch). */
+static void load_image(const Sizes *t, real *xs, const real *x)
+{
+    const Sizes s = FIXED(t);
+    const len map = s.Xrow * s.Xcol;
+    if (s.Xnch == 1)
+        pad_image(t, xs, x);
+    else if (s.Prow == s.Xrow && s.Pcol == s.Xcol)
+        transpose(xs, s.Xnch, x, map, s.Xnch, map);
+    else {
+        memset(xs, 0, image_reals(s) * sizeof(real));
+        for (len r = 0; r < s.Xrow; r++)
+            transpose(xs + ((s.top + r) * s.Pcol + s.left) * s.Xnch, s.Xnch, x + r * s.Xcol, map, s.Xnch, s.Xcol);
+    }
+}
+
 ALWAYS_INLINE len group_reals(const Sizes s)
 {
     return GROUP * patch_rows(s) * patch_cols(s);

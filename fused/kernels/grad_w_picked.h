@@ -5,9 +5,29 @@
 
 enum {
     GROUP = VL,
-    PIXELS = VL / 2,                    /* of a row that are at hand: a vector has two rows */
+    PIXELS = VL / 2,                    /* of two rows that are at hand in a vector */
     TWO_VECTORS = DS0 > 2
 };
+
+/* (Prow, Pcol, 2): each pixel, and the one below. */
+ALWAYS_INLINE len image_reals(const Sizes s)
+{
+    return s.Prow * s.Pcol * 2;
+}
+
+static void load_image(const Sizes *t, real *xs, const real *x)
+{
+    const Sizes s = FIXED(t);
+    const len pixels = s.Prow * s.Pcol, above = pixels - s.Pcol;
+    if (s.Prow != s.Xrow || s.Pcol != s.Xcol) {
+        pad_image(t, xs + pixels, x);                   /* overtaken in the last row alone */
+        x = xs + pixels;
+    }
+    for (len k = 0; k < above; k++)
+        xs[k * 2] = x[k], xs[k * 2 + 1] = x[k + s.Pcol];
+    for (len k = above; k < pixels; k++)
+        xs[k * 2] = x[k], xs[k * 2 + 1] = 0;
+}
 
 /* (Wrow, Wcol, VL). */
 ALWAYS_INLINE len group_reals(const Sizes s)
@@ -42,47 +62,61 @@ ALWAYS_INLINE ivec places(ivec bit)
 {
     ivec of_position;
     UNROLL for (int k = 0; k < VL; k++)
-        of_position[k] = k / DS1 * PIXELS + k % DS1;
+        of_position[k] = k / DS1 / 2 * VL + k % DS1 * 2 + k / DS1 % 2;
     const vec power = __builtin_convertvector(bit, vec);           /* its exponent is the bit's number */
     const ivec k = ((ivec)power >> (REAL_BYTES == 4 ? 23 : 52)) - (REAL_BYTES == 4 ? 127 : 1023);
     return __builtin_shuffle(of_position, k) & (bit != 0);
 }
 
-/* Pixels of two rows from x on. */
-ALWAYS_INLINE vec two_rows(const Sizes s, const real *x)
-{
-    ivec halves;
-    UNROLL for (int k = 0; k < VL; k++)
-        halves[k] = k < PIXELS ? k : k + PIXELS;
-    return __builtin_shuffle(*(const loose *)x, *(const loose *)(x + s.Pcol), halves);
-}
+/* A winner for each lane: where in the pixels at hand from x on, and what is to be added of them. */
+typedef struct { ivec at; vec g; const real *x; } Picks;
 
-/* sums += sum of g * x[winner ...] over the windows of an image. */
-NOT_INLINED void add_winners(const Sizes *t, vec *sums, const real *x, const word *lit, const vec *g, const word *w)
+/* sums += g * x[at ...], pick after pick. */
+NOT_INLINED void add_picks(const Sizes *t, vec *sums, const Picks *picks, len n)
 {
     const Sizes s = FIXED(t);
     vec sum[TAPS];
-    UNROLL for (int n = 0; n < TAPS; n++)
-        sum[n] = sums[n];
+    UNROLL for (int k = 0; k < TAPS; k++)
+        sum[k] = sums[k];
+    for (; n > 0; n--, picks++) {
+        const ivec at = picks->at;
+        const vec g = picks->g;
+        const real *xi = picks->x;
+        UNROLL for (int i = 0; i < WROW; i++, xi += s.Pcol * 2) {
+            __asm__("" : "+r"(xi));         /* or else pixels wait in registers for the next row */
+            const vec rows = *(const loose *)xi, next = TWO_VECTORS ? *(const loose *)(xi + s.Pcol * 4) : rows;
+            UNROLL for (int j = 0; j < WCOL; j++)
+                sum[i * WCOL + j] += g * (TWO_VECTORS ? __builtin_shuffle(rows, next, at + j * 2)
+                                                      : __builtin_shuffle(rows, at + j * 2));
+        }
+    }
+    UNROLL for (int k = 0; k < TAPS; k++)
+        sums[k] = sum[k];
+}
+
+/* sums += sum of g * x[winner ...] over the windows of an image. Winners are found for many windows, then added: a
+ * window's additions would wait long for its winners. */
+static void add_winners(const Sizes *t, vec *sums, const real *x, const word *lit, const vec *g, const word *w)
+{
+    const Sizes s = FIXED(t);
+    Picks picks[32 + AREA];
+    len n = 0;
     for (len zr = 0; zr < s.Zrow; zr++)
         for (len zc = 0; zc < s.Zcol; zc++, g++, lit++, w += s.Wnch) {
             wordvec won;
             memcpy(&won, w, sizeof won);
             for (won &= *lit; any(won); won &= won - 1) {
-                const ivec bit = widened(won & -won), at = places(bit);
-                const vec y = bit != 0 ? *g : (vec){0};
-                const real *xi = x + window_at(s, zr, zc);
-                UNROLL for (int i = 0; i < WROW; i++, xi += s.Pcol) {
-                    __asm__("" : "+r"(xi));         /* or else pixels wait in registers for the next row */
-                    const vec first = two_rows(s, xi), second = TWO_VECTORS ? two_rows(s, xi + 2 * s.Pcol) : first;
-                    UNROLL for (int j = 0; j < WCOL; j++)
-                        sum[i * WCOL + j] += y * (TWO_VECTORS ? __builtin_shuffle(first, second, at + j)
-                                                              : __builtin_shuffle(first, at + j));
-                }
+                const ivec bit = widened(won & -won);
+                picks[n].at = places(bit);
+                picks[n].g = bit != 0 ? *g : (vec){0};
+                picks[n++].x = x + window_at(s, zr, zc) * 2;
+            }
+            if (n >= 32) {
+                add_picks(t, sums, picks, n);
+                n = 0;
             }
         }
-    UNROLL for (int n = 0; n < TAPS; n++)
-        sums[n] = sum[n];
+    add_picks(t, sums, picks, n);
 }
 
 /* scratch is room for a feature map, or gz of an image, (Zrow, Zcol, VL). */
@@ -100,6 +134,6 @@ static void grad_w_task(const Sizes *t, real *sums, const Image *images, const r
             add_winners(t, (vec *)sums, images[b].x, images[b].lit, (const vec *)scratch, w);
         } else
             for (len f = 0; f < f1 - f0; f++)
-                add_every_position(t, sums, f, images[b].x, g + f * P, w + f, scratch);
+                add_every_position(t, sums, f, images[b].x, 2, g + f * P, w + f, scratch);
     }
 }

@@ -84,32 +84,54 @@ static real *get_scratch(Scratch *s, size_t reals)
 
 #define ALIGNED(reals) (((reals) + 15) & ~(len)15)
 
+#ifndef __clang__                       /* which has no __builtin_shuffle */
+/* r, VL x VL, is transposed by shuffles that are one fast instruction each: vectors have lanes of 16 bytes, across which
+ * others are slow. First squares of LANE x LANE within the lanes, then the lanes. */
+ALWAYS_INLINE void transpose_square(vec *r)
+{
+    enum { LANE = 16 / REAL_BYTES, LANES = VL / LANE };
+    ivec low, high, even, odd;
+    UNROLL for (int k = 0; k < VL; k++) {
+        const int lane = k / LANE, at = k % LANE;
+        low[k] = lane * LANE + at / 2 + at % 2 * VL;
+        high[k] = low[k] + LANE / 2;
+        even[k] = 2 * lane / LANES * VL + 2 * lane % LANES * LANE + at;
+        odd[k] = even[k] + LANE;
+    }
+    vec q[VL];
+    UNROLL for (int n = 1; n < LANE; n *= 2) {
+        UNROLL for (int k = 0; k < VL / 2; k++) {
+            const int i = k / (LANE / 2) * LANE + k % (LANE / 2);
+            q[2 * k] = __builtin_shuffle(r[i], r[i + LANE / 2], low);
+            q[2 * k + 1] = __builtin_shuffle(r[i], r[i + LANE / 2], high);
+        }
+        UNROLL for (int k = 0; k < VL; k++)
+            r[k] = q[k];
+    }
+    UNROLL for (int n = 1; n < LANES; n *= 2) {
+        UNROLL for (int k = 0; k < VL / 2; k++) {
+            const int i = k / LANE * 2 * LANE + k % LANE;
+            q[k] = __builtin_shuffle(r[i], r[i + LANE], even);
+            q[k + VL / 2] = __builtin_shuffle(r[i], r[i + LANE], odd);
+        }
+        UNROLL for (int k = 0; k < VL; k++)
+            r[k] = q[k];
+    }
+}
+#endif
+
 /* dst[j][i] = src[i][j] for i < n, j < m. */
 static inline void transpose(real *dst, len dst_row, const real *src, len src_row, len n, len m)
 {
-#ifndef __clang__                       /* which has no __builtin_shuffle */
-    if (n >= VL && m >= VL) {
-        /* VL x VL blocks in registers: swap the off-diagonal quarters, then
-         * those of the quarters, ...; the last block overlaps the one before. */
+#ifndef __clang__
+    if (n >= VL && m >= VL) {           /* the last square overlaps the one before */
         for (len i = 0; i < n; i += VL)
             for (len j = 0; j < m; j += VL) {
                 const len i0 = MIN(i, n - VL), j0 = MIN(j, m - VL);
                 vec r[VL];
                 UNROLL for (int k = 0; k < VL; k++)
                     r[k] = *(const loose *)(src + (i0 + k) * src_row + j0);
-                UNROLL for (int h = VL / 2; h; h /= 2) {
-                    ivec low, high;
-                    UNROLL for (int l = 0; l < VL; l++) {
-                        low[l] = l & h ? VL + l - h : l;
-                        high[l] = l & h ? VL + l : l + h;
-                    }
-                    UNROLL for (int k = 0; k < VL; k++)
-                        if (!(k & h)) {
-                            const vec a = r[k], b = r[k + h];
-                            r[k] = __builtin_shuffle(a, b, low);
-                            r[k + h] = __builtin_shuffle(a, b, high);
-                        }
-                }
+                transpose_square(r);
                 UNROLL for (int k = 0; k < VL; k++)
                     *(loose *)(dst + (j0 + k) * dst_row + i0) = r[k];
             }
