@@ -59,13 +59,13 @@ def table(results):
 def figure_of(found):
     """Validation errors, a line for each rung: a point for each seed, a bar for the mean."""
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(6, 0.25 * len(found) + 0.8), dpi=drawing.DPI, layout='constrained')
+    figure = Figure(figsize=(6, 0.22 * len(found) + 0.8), dpi=drawing.DPI, layout='constrained')
     panel = figure.subplots()
     labels = []
     for n, (rung, values) in enumerate(found.items()):
         values, kept = list(values.values()), rung not in NOT_KEPT
         points, bar = (drawing.BLUE, 'black') if kept else (drawing.GREY, drawing.GREY)
-        panel.plot(values, [n] * len(values), 'o', color=points, alpha=0.5, markersize=4)
+        panel.plot(values, [n] * len(values), 'o', color=points, alpha=0.5, markersize=3)
         panel.plot([np.mean(values)] * 2, [n - 0.35, n + 0.35], color=bar, linewidth=1.5)
         labels.append(('+ %s' if kept else '(+ %s)') % rung if n else rung)
     panel.set_yticks(range(len(found)), labels)
