@@ -3,7 +3,7 @@
  */
 #include "sizes.h"
 
-/* Room for a map of an image, and for windows that reach over its edges. */
+/* Room for a map of an image, for windows that reach over its edges, and for whole vectors. */
 ALWAYS_INLINE len lit_before(const Sizes s)
 {
     return PD0 * s.Pcol + PD1;
@@ -11,17 +11,20 @@ ALWAYS_INLINE len lit_before(const Sizes s)
 
 ALWAYS_INLINE len lit_bytes(const Sizes s)
 {
-    return lit_before(s) + s.Prow * s.Pcol + (PD0 + DS0) * s.Pcol + PD1 + DS1;
+    return lit_before(s) + (s.Prow + s.Wrow + PD0 + DS0) * s.Pcol + s.Wcol + PD1 + DS1 + REGS + VBYTES;
 }
 
-/* lit[k] |= lit[k + step] | ... | lit[k + (n - 1) * step]. */
+/* lit[k] |= lit[k + step] | ... | lit[k + (n - 1) * step], for whole vectors: reads VBYTES + (n - 1) * step beyond. */
 ALWAYS_INLINE void spread(uint8_t *lit, len size, len step, len n)
 {
-    for (len have = 1, more; have < n; have += more) {
-        more = MIN(have, n - have);
-        for (len k = 0; k < size - more * step; k++)
-            lit[k] |= lit[k + more * step];
-    }
+    typedef uint8_t bytes __attribute__((vector_size(VBYTES), aligned(1), may_alias));
+    UNROLL for (len have = 1; have < n; have = MIN(4 * have, n))
+        for (len k = 0; k < size; k += VBYTES) {
+            bytes found = *(bytes *)(lit + k);
+            UNROLL for (len i = 1; i < 4; i++)
+                found |= *(bytes *)(lit + k + MIN(i * have, n - have) * step);
+            *(bytes *)(lit + k) = found;
+        }
 }
 
 /* The map (Prow, Pcol) of x (Xnch, Xrow, Xcol): 0 where x, with the zeros around it, is 0 in all the rows x cols pixels
