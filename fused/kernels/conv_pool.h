@@ -246,22 +246,28 @@ static int conv_pool(Scratch *scratch, Sizes s, const real *x, const real *w, re
     real *of_threads = packed + packed_reals;
     pack_filters(&s, packed, w);
     const int finite = all_finite(w, s.Wnch * taps);
-    #pragma omp parallel for schedule(dynamic, 2) if (s.B * s.Wnch * s.Yrow * s.Ycol * taps > WORTH_THREADS)
-    for (len b = 0; b < s.B; b++) {
+    const int threads = THREADS;
+    Share shares[threads];
+    share_out(shares, threads, s.B);
+    #pragma omp parallel if (s.B * s.Wnch * s.Yrow * s.Ycol * taps > WORTH_THREADS)
+    {
         real *padded = of_threads + THREAD * thread_reals;
         real *ring = padded + padded_reals, *zs = ring + ring_reals;
-        const real *xb = x + b * image;
-        uint8_t *lit = (uint8_t *)(zs + zs_reals);
-        if (finite)
-            lit = find_lit(&s, lit, xb, s.Wrow + tile_rows() - 1, s.Wcol + tile_cols(s) - 1);
-        else
-            memset(lit, 1, lit_bytes(s));
-        if (is_padded) {
-            pad_image(&s, padded, xb);
-            xb = padded;
+        int tried = 0;
+        for (len b; (b = next_task(shares, threads, &tried)) >= 0;) {
+            const real *xb = x + b * image;
+            uint8_t *lit = (uint8_t *)(zs + zs_reals);
+            if (finite)
+                lit = find_lit(&s, lit, xb, s.Wrow + tile_rows() - 1, s.Wcol + tile_cols(s) - 1);
+            else
+                memset(lit, 1, lit_bytes(s));
+            if (is_padded) {
+                pad_image(&s, padded, xb);
+                xb = padded;
+            }
+            conv_pool_image(&s, xb, lit, packed, z + b * s.Wnch * P, WINNERS ? winners + b * P * WORDS * s.Wnch : NULL,
+                            (vec *)ring, zs);
         }
-        conv_pool_image(&s, xb, lit, packed, z + b * s.Wnch * P, WINNERS ? winners + b * P * WORDS * s.Wnch : NULL,
-                        (vec *)ring, zs);
     }
     return DONE;
 }

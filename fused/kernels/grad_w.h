@@ -90,6 +90,9 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
     word *lit = (word *)(images + s.B);
     memset(xs + s.B * image, 0, (xs_reals - s.B * image) * sizeof(real));
 
+    const int threads = THREADS;
+    Share shares[threads];
+    share_out(shares, threads, chunks * groups);
     #pragma omp parallel if (s.B * s.Wnch * s.Zrow * s.Zcol * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
     {
         #pragma omp for schedule(static)
@@ -100,12 +103,13 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
             load_image(&s, xs + b * image, xb);
             find_lit_positions(&s, images[b].lit, find_lit(&s, room, xb, s.Wrow, s.Wcol));
         }
-        #pragma omp for schedule(dynamic)
-        for (len k = 0; k < chunks * groups; k++) {
+        int tried = 0;
+        for (len k; (k = next_task(shares, threads, &tried)) >= 0;) {
             const len b = k / groups * chunk, f = k % groups * GROUP;
             grad_w_task(&s, sums + k * group, images, gz, winners, b, MIN(b + chunk, s.B),
                         f, MIN(f + GROUP, s.Wnch), of_threads + THREAD * thread_reals);
         }
+        #pragma omp barrier
         #pragma omp for schedule(static)
         for (len k = 0; k < groups; k++)
             add_chunks(&s, gw, sums + k * group, chunks, groups, k * GROUP, MIN((k + 1) * GROUP, s.Wnch));

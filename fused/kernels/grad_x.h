@@ -91,19 +91,25 @@ static int grad_x(Scratch *scratch, Sizes s, const real *w, const real *gz, cons
     real *of_threads = patches + patches_reals;
     filter_patches(&s, patches, w);
     const int finite = all_finite(w, s.Wnch * s.Xnch * s.Wrow * s.Wcol);
-    #pragma omp parallel for schedule(dynamic, 2) if (s.B * s.Wnch * P * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
-    for (len b = 0; b < s.B; b++) {
+    const int threads = THREADS;
+    Share shares[threads];
+    share_out(shares, threads, s.B);
+    #pragma omp parallel if (s.B * s.Wnch * P * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
+    {
         real *dx = of_threads + THREAD * thread_reals;
         real *y = dx + dx_reals, *lists = y + y_reals;
-        const real *g = gz + b * s.Wnch * P;
-        const word *won = winners + b * P * WORDS * s.Wnch;
-        memset(dx, 0, dx_reals * sizeof(real));
-        if (finite && all_finite(g, s.Wnch * P))
-            grad_x_image(&s, dx, patches, g, won, (Event *)lists);
-        else
-            for (len f = 0; f < s.Wnch; f++)
-                add_every_position(&s, dx, patches + f * patch, g + f * P, won + f, y);
-        channels_outermost(&s, gx + b * image, dx);
+        int tried = 0;
+        for (len b; (b = next_task(shares, threads, &tried)) >= 0;) {
+            const real *g = gz + b * s.Wnch * P;
+            const word *won = winners + b * P * WORDS * s.Wnch;
+            memset(dx, 0, dx_reals * sizeof(real));
+            if (finite && all_finite(g, s.Wnch * P))
+                grad_x_image(&s, dx, patches, g, won, (Event *)lists);
+            else
+                for (len f = 0; f < s.Wnch; f++)
+                    add_every_position(&s, dx, patches + f * patch, g + f * P, won + f, y);
+            channels_outermost(&s, gx + b * image, dx);
+        }
     }
     return DONE;
 }

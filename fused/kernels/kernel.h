@@ -63,6 +63,30 @@ typedef real loose __attribute__((vector_size(VBYTES), aligned(REAL_BYTES), may_
 /* Multiply-adds that are worth waking the other threads. */
 #define WORTH_THREADS 500000
 
+/* A thread's share of numbered tasks, on a cache line of its own. */
+typedef struct { len next, end; char apart[64 - 2 * sizeof(len)]; } Share;
+
+/* n tasks, such as images, in so many shares, one after the other: where they are shared out alike in every kernel, a
+ * core has in its cache what it made before. */
+static inline void share_out(Share *shares, int threads, len n)
+{
+    for (int t = 0; t < threads; t++)
+        shares[t].next = n * t / threads, shares[t].end = n * (t + 1) / threads;
+}
+
+/* The next task of this thread's share, then of those that other threads have not come to; -1 when all are taken. tried,
+ * 0 at first, counts the shares that are at an end. */
+static inline len next_task(Share *shares, int threads, int *tried)
+{
+    for (; *tried < threads; ++*tried) {
+        Share *share = &shares[(THREAD + *tried) % threads];
+        const len task = __atomic_fetch_add(&share->next, 1, __ATOMIC_RELAXED);
+        if (task < share->end)
+            return task;
+    }
+    return -1;
+}
+
 /* ---- Memory: lives as long as the compiled function, so that a call costs no mmap. */
 
 typedef struct { void *memory; size_t bytes; } Scratch;
