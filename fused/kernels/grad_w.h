@@ -69,7 +69,19 @@ static void add_chunks(const Sizes *t, real *gw, real *sums, len chunks, len gro
                 }
 }
 
-/* x, gz, winners -> gw; all contiguous, of sizes that fit. */
+/* Image b of x in xs, as its form wants it. room is of lit_bytes. */
+static Image prepared(const Sizes *t, const real *x, len b, real *xs, word *lit, uint8_t *room)
+{
+    const Sizes s = FIXED(t);
+    const len reals = s.Xnch * s.Xrow * s.Xcol;
+    const real *xb = x + b * reals;
+    load_image(t, xs, xb);
+    find_lit_positions(t, lit, find_lit(t, room, xb, s.Wrow, s.Wcol));
+    return (Image){xs, all_finite(xb, reals), lit};
+}
+
+/* x, gz, winners -> gw; all contiguous, of sizes that fit. Images are prepared once for all groups of filters, or, where
+ * there is one, by its tasks, a few at a time. */
 static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, const word *winners, real *gw)
 {
     const len image = image_reals(s), group = group_reals(s), chunk = chunk_images(s);
@@ -78,7 +90,8 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
         return TOO_LARGE;
     /* At an edge, the form `picked` reads rows of windows that hang over it. */
     const len P = s.Zrow * s.Zcol;
-    const len xs_reals = ALIGNED(s.B * image) + images_reals(s, 0) + ALIGNED(DS0 * image_cols(s) * 2 + VL);
+    const len kept = groups > 1 ? s.B : chunk * THREADS;            /* images */
+    const len xs_reals = ALIGNED(kept * image) + images_reals(s, 0) + ALIGNED(DS0 * image_cols(s) * 2 + VL);
     const len sums_reals = ALIGNED(MAX(1, chunks) * groups * group);
     const len thread_reals = ALIGNED(MAX(MAX(s.Yrow * s.Ycol, P * VL), CEIL_DIV(lit_bytes(s), REAL_BYTES)));
     const len images_size = s.B * (sizeof(Image) + P * WORDS * sizeof(word));
@@ -88,26 +101,25 @@ static int grad_w(Scratch *scratch, Sizes s, const real *x, const real *gz, cons
     real *sums = xs + xs_reals, *of_threads = sums + sums_reals;
     Image *images = (Image *)(of_threads + THREADS * thread_reals);
     word *lit = (word *)(images + s.B);
-    memset(xs + s.B * image, 0, (xs_reals - s.B * image) * sizeof(real));
+    memset(xs + kept * image, 0, (xs_reals - kept * image) * sizeof(real));
 
     const int threads = THREADS;
     Share shares[threads];
     share_out(shares, threads, chunks * groups);
     #pragma omp parallel if (s.B * s.Wnch * s.Zrow * s.Zcol * s.Xnch * s.Wrow * s.Wcol > WORTH_THREADS)
     {
-        #pragma omp for schedule(static)
-        for (len b = 0; b < s.B; b++) {
-            const real *xb = x + b * s.Xnch * s.Xrow * s.Xcol;
-            uint8_t *room = (uint8_t *)(of_threads + THREAD * thread_reals);
-            images[b] = (Image){xs + b * image, all_finite(xb, s.Xnch * s.Xrow * s.Xcol), lit + b * P * WORDS};
-            load_image(&s, xs + b * image, xb);
-            find_lit_positions(&s, images[b].lit, find_lit(&s, room, xb, s.Wrow, s.Wcol));
+        uint8_t *room = (uint8_t *)(of_threads + THREAD * thread_reals);
+        if (groups > 1) {
+            #pragma omp for schedule(static)
+            for (len b = 0; b < s.B; b++)
+                images[b] = prepared(&s, x, b, xs + b * image, lit + b * P * WORDS, room);
         }
         int tried = 0;
         for (len k; (k = next_task(shares, threads, &tried)) >= 0;) {
-            const len b = k / groups * chunk, f = k % groups * GROUP;
-            grad_w_task(&s, sums + k * group, images, gz, winners, b, MIN(b + chunk, s.B),
-                        f, MIN(f + GROUP, s.Wnch), of_threads + THREAD * thread_reals);
+            const len f = k % groups * GROUP, b = k / groups * chunk, end = MIN(b + chunk, s.B);
+            for (len i = b; groups == 1 && i < end; i++)
+                images[i] = prepared(&s, x, i, xs + (THREAD * chunk + i - b) * image, lit + i * P * WORDS, room);
+            grad_w_task(&s, sums + k * group, images, gz, winners, b, end, f, MIN(f + GROUP, s.Wnch), (real *)room);
         }
         #pragma omp barrier
         #pragma omp for schedule(static)
