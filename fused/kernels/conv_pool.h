@@ -189,8 +189,8 @@ ALWAYS_INLINE len windows_by_rows(const Sizes *t, const real *x, const uint8_t *
 }
 
 /* One image: x (Xnch, Prow, Pcol) -> z (Wnch, Zrow * Zcol) and winners. lit is the map of its tiles. ring holds DS0
- * rows of Y, zs holds Z, each for VECS * VL filters. */
-static void conv_pool_image(const Sizes *t, const real *x, const uint8_t *lit, const real *packed,
+ * rows of Y, zs holds Z, each for VECS * VL filters. Not inlined: its registers are all in use. */
+NOT_INLINED void conv_pool_image(const Sizes *t, const real *x, const uint8_t *lit, const real *packed,
                             real *z, word *winners, vec *ring, real *zs)
 {
     const Sizes s = FIXED(t);
