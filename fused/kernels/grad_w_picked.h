@@ -5,8 +5,7 @@
 
 enum {
     GROUP = VL,
-    PIXELS = VL / 2,                    /* of two rows that are at hand in a vector */
-    TWO_VECTORS = DS0 > 2
+    TWO_VECTORS = DS0 > 2               /* of pixels at hand: each has two rows */
 };
 
 /* (Prow, Pcol, 2): each pixel, and the one below. */
