@@ -76,9 +76,9 @@ def say(*words):
 
 
 def seconds_per_epoch(worker, job, minibatches):
-    """(seconds of an epoch, cores in use), from a part of it."""
-    seconds, cpu, _ = worker.ask('train', 0, minibatches)
-    return seconds * job['NL'] / job['batchsize'] / minibatches, cpu / seconds
+    """(seconds of an epoch, cores in use, the minibatches' mean cost), from a part of it."""
+    seconds, cpu, cost = worker.ask('train', 0, minibatches)
+    return seconds * job['NL'] / job['batchsize'] / minibatches, cpu / seconds, cost
 
 
 def enter(contender, job, choices=None):

@@ -85,6 +85,34 @@ def small_mnist(monkeypatch):
     return 'drawn'
 
 
+class Pretender:
+    """A contender that takes a second for an epoch, in which its minibatches have this mean cost."""
+
+    choice, version = '', 'pretender 1'
+
+    def __init__(self, cost):
+        self.answers = {'train': [1., 1., cost], 'layers': [[0.1, 0.2]], 'checkpoint': 0.1}
+
+    def ask(self, word, *arguments):
+        return self.answers.get(word)
+
+    def cpu(self):
+        return 0.
+
+    def end(self):
+        pass
+
+
+def test_what_learns_something_else_does_not_count(small_mnist, monkeypatch):
+    costs = {'project': 0.2, 'torch': 0.204, 'tensorflow': float('nan'), 'jax': 0.17}
+    monkeypatch.setattr(bench, 'enter', lambda contender, job: (Pretender(costs[contender]), {}))
+    monkeypatch.setattr(bench.Peak, 'measure', lambda self: None)
+    prepared, peak = runs.prepare(['data=' + small_mnist, 'batchsize=10']), object.__new__(bench.Peak)
+    figures = bench.run_net('conv16-ds4', list(costs), prepared, {'part': 1, 'threads': 1, 'repeats': 2}, peak, '')
+    assert list(figures['seconds_per_epoch']) == ['project', 'torch']
+    assert figures['does_not_learn_the_same'] == ['tensorflow', 'jax']
+
+
 def test_a_worker_that_dies_tells_its_last_words(tmp_path):
     script = tmp_path / 'dies.py'
     script.write_text("import sys\nprint('\"1.0\"', flush=True)\nsys.stdin.readline()\nsys.exit('no memory left')")
