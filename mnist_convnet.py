@@ -55,6 +55,7 @@ decay = 0.                      # weight decay of all W
 maxnorm = 0.                    # limit to the norm of each filter, and of each unit's weights
 average = 0.                    # decay of a running mean of the weights, which is evaluated and saved
 shift, rotate, zoom, elastic = 0, 0., 0., 0.    # of each image anew, at most: pixels, degrees, share; pixels (rms)
+refine = 0                      # last epochs, without these distortions
 
 # files
 checkpoint = ''          # 'FILE.npz' keeps the state of the training after every epoch and when it is stopped
@@ -92,7 +93,7 @@ with script.ending():
         log = []                         # the lines printed, as training proceeds
         training.train(net, dataset, eta, mu, batchsize, nepoch, interval, random_stream(seed, 'order'), log, kept,
                        decay=decay, maxnorm=maxnorm, average=average, schedule=schedule, warmup=warmup,
-                       distort=(shift, rotate, zoom, elastic), seed=seed)
+                       distort=(shift, rotate, zoom, elastic), seed=seed, refine=refine)
     if 'not MNIST' in dataset.source:
         print('# data: %s' % dataset.source)
     print('# threads: %s wall time: %.1f s' % (os.environ['OMP_NUM_THREADS'], time.time() - start), file=sys.stderr)

@@ -30,7 +30,7 @@ class NotFinite(Exception):
 
 def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkpoint=None, optimiser=None,
           after_epoch=None, decay=0., maxnorm=0., average=0., schedule='constant', warmup=0, distort=(0, 0, 0, 0),
-          seed=0):
+          seed=0, refine=0):
     """Trains the net for nepoch epochs, printing the error log; returns its lines, a list or the one given.
 
     Each epoch uses every training example once, in an order drawn from rng, a numpy RandomState. eta: learning rate,
@@ -40,13 +40,14 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     after_epoch(epoch, net, log) is called after each epoch of training. decay: of all W, in each step, times eta;
     maxnorm: of each filter's and each unit's weights, 0 for none; average: of the running means of the parameters,
     which the log is about and the net has in the end, 0 for none; schedule: a name of SCHEDULES, after warmup epochs
-    in which eta rises from 0; distort: shift, rotate, zoom, elastic of fused.distort; seed: of dropout, distortions.
+    in which eta rises from 0; distort: shift, rotate, zoom, elastic of fused.distort; refine: last epochs without them
+    (He et al. 2019, arXiv:1909.09148); seed: of dropout, distortions.
     Raises ArgumentError, nnet.LayerError, NotFinite within the minibatch whose cost is not finite,
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
     check(net, data, batchsize, nepoch, interval, rng)
     check_options(log, checkpoint, optimiser, after_epoch)
-    check_regularisation(optimiser, decay, maxnorm, average, schedule, SCHEDULES, warmup, distort, seed)
+    check_regularisation(optimiser, decay, maxnorm, average, schedule, SCHEDULES, warmup, distort, seed, refine)
     rates = rates_of(eta, mu, nepoch)
     decay, maxnorm, average = float(decay), float(maxnorm), float(average)      # NumPy's would make all of it float64
     log = [] if log is None else log
@@ -65,7 +66,9 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     kept = [variable for variable in kept_beside([cost, *updates.values()]) if variable not in updates]
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means, kept)
     earlier = checkpoint.restore(net, state, nepoch, interval, rates) if checkpoint else []
-    functions = compile_functions(net, data, X, t, cost, updates, means, distort)
+    distortions = np.array(distort, 'float64')
+    distort_now = theano.shared(distortions, 'distort')
+    functions = compile_functions(net, data, X, t, cost, updates, means, distort_now if any(distort) else None)
 
     with signals_received() as signals, Threads() as threads, Progress(nepoch * nbatch) as progress:
         def say(*columns):
@@ -95,6 +98,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                     state.rates['eta'][epoch - 1:], state.rates['mu'][epoch - 1:] = [eta_now], [mu_now]
                     if not is_number(mu):
                         momentum_now.set_value(np.asarray(mu_now, momentum_now.dtype))
+                    distort_now.set_value(distortions * (epoch <= nepoch - refine))
                     for minibatch in minibatches(rng.permutation(NL), batchsize)[state.minibatch:]:
                         done = epoch - 1 + state.minibatch / nbatch
                         share = share_of_eta(schedule, warmup, done, nepoch)
@@ -163,21 +167,19 @@ def mean_over(evaluate, images, labels, signals):
     return sums[0] / N, 100 * np.round(sums[1]) / N
 
 
-def compile_functions(net, data, X, t, cost, updates, means=(), distort=(0, 0, 0, 0)):
+def compile_functions(net, data, X, t, cost, updates, means=(), distort=None):
     """Theano functions of a net on a data set.
 
     update(index): one step on the training examples at index, int32 (batchsize,); returns the minibatch's cost
     before the step. evaluate(X, t): mean cost and share of errors over the images and labels given, with the means
-    in place of the parameters where there are any; changes nothing.
+    in place of the parameters where there are any; changes nothing. distort: what fused.distort is to do, or None.
     """
     index = T.ivector('index')
     images, labels = data.XL.astype(theano.config.floatX, copy=False), data.tL.astype('int32', copy=False)
     XL, tL = theano.shared(images, 'XL', borrow=True), theano.shared(labels, 'tL', borrow=True)      # not copied
     with said_if_slow(6, '# compiling: it takes a while the first time'), \
             contextlib.redirect_stdout(sys.stderr):             # what Theano prints is not part of the log
-        examples = XL[index]
-        if any(distort):
-            examples = Distort()(XL, index, ~noise_key, theano.shared(np.array(distort, 'float64')))
+        examples = XL[index] if distort is None else Distort()(XL, index, ~noise_key, distort)
         update = theano.function([index], cost, updates=list(updates.items()), givens={X: examples, t: tL[index]})
         evaluate = theano.function([X, t], [net.cost(X, t), net.error(X, t)], givens=list(zip(net.params, means)),
                                    no_default_updates=True)

@@ -82,9 +82,10 @@ def check_options(log, checkpoint, optimiser, after_epoch):
             raise ArgumentError('%s = %.200r: must be %s, or None' % (name, value, what))
 
 
-def check_regularisation(optimiser, decay, maxnorm, average, schedule, schedules, warmup, distort, seed):
-    if not is_int(seed, 0, 2**63 - 1):
-        raise ArgumentError('seed = %.200r: must be a whole number of at least 0' % (seed,))
+def check_regularisation(optimiser, decay, maxnorm, average, schedule, schedules, warmup, distort, seed, refine):
+    for name, value in ('seed', seed), ('refine', refine):
+        if not is_int(value, 0, 2**63 - 1):
+            raise ArgumentError('%s = %.200r: must be a whole number of at least 0' % (name, value))
     check_share('average', average)
     for name, value in ('decay', decay), ('maxnorm', maxnorm), ('warmup', warmup):
         if not is_number(value):

@@ -54,6 +54,7 @@ RULES = {
     'decay': LIMIT, 'maxnorm': LIMIT, 'average': SHARE,
     'shift': integers(0, 1000), 'rotate': (lambda value: is_number(value, most=180), 'a number from 0 to 180'),
     'zoom': SHARE, 'elastic': (lambda value: is_number(value, most=1000), 'a number from 0 to 1000'),
+    'refine': integers(0, 10**9),
     'checkpoint': file_named('.npz'), 'resume': BOOL,
     'change': (lambda value: value == '' or all(name in CHANGEABLE for name in value.split(',')),
                "'' or names of " + ', '.join(CHANGEABLE)),
@@ -68,7 +69,7 @@ FIRST_RUN = {
     'W3dim': (3, 3), 'W3nch': 16, 'ds3': (2, 2), 'st3': None, 'pad3': 0, 'afunc3': 'linear', 'H3': 400, 'drop3': 0.,
     'eta': 0.05, 'mu': 0.8, 'schedule': 'constant', 'warmup': 0, 'batchsize': 100, 'nepoch': 50,
     'interval': 10, 'seed': 0,
-    'decay': 0., 'maxnorm': 0., 'average': 0., 'shift': 0, 'rotate': 0., 'zoom': 0., 'elastic': 0.,
+    'decay': 0., 'maxnorm': 0., 'average': 0., 'shift': 0, 'rotate': 0., 'zoom': 0., 'elastic': 0., 'refine': 0,
 }
 
 OF_KIND = {'conv': ('W%ddim', 'W%dnch', 'ds%d', 'st%d', 'pad%d', 'afunc%d', 'drop%d'),

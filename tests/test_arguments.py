@@ -189,7 +189,7 @@ def test_no_layer_is_blamed_where_all_take_what_they_are_given():
     (dict(decay=-1), 'decay = -1: must be'), (dict(decay='a'), "decay = 'a': "),
     (dict(maxnorm=-1.), 'maxnorm = -1.0: '),
     (dict(average=2), 'average = 2: must be'), (dict(warmup=-1), 'warmup = -1: '),
-    (dict(schedule='x'), "schedule = 'x': "),
+    (dict(schedule='x'), "schedule = 'x': "), (dict(refine=-1), 'refine = -1: must be'),
     (dict(distort=1), 'distort = 1: must be'), (dict(distort=(0, 0, -1, 0)), r'distort = \(0, 0, -1, 0\): '),
 ])
 def test_an_option_that_cannot_be_is_one_line(options, line, nothing_compiled):

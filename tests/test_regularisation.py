@@ -15,6 +15,7 @@ import naive
 import nnet
 import training
 from convnet import ConvLayer
+from datasets.files import FileError
 from helpers import small_data, small_net
 from nnet import FullLayer, random_stream
 from run import archive
@@ -122,7 +123,7 @@ def test_dropout_is_in_training_alone_and_other_in_each_minibatch():
     assert abs(((train(X) == 0) == (first == 0)).mean() - 0.5) < 0.06
 
 
-ALL = dict(decay=0.001, maxnorm=2., average=0.95, warmup=1, distort=(1, 10., 0.1, 1.), seed=3)
+ALL = dict(decay=0.001, maxnorm=2., average=0.95, warmup=1, distort=(1, 10., 0.1, 1.), seed=3, refine=1)
 
 
 def run(path, resume=False):
@@ -148,6 +149,30 @@ def test_a_run_with_everything_is_resumed_within_an_epoch_bit_for_bit(tmp_path, 
         np.testing.assert_array_equal(W.get_value(), V.get_value())
     for W, V in zip(net.params, load_net(path).net.params):                  # the running means, of a checkpoint too
         np.testing.assert_array_equal(W.get_value(), V.get_value())
+
+
+def test_the_last_epochs_are_of_images_as_they_are(tmp_path):
+    def trained(nepoch, path, **options):
+        with Checkpoint(str(tmp_path / path), {}, small_data(), True) as checkpoint:
+            return training.train(small_net(), small_data(), 0.1, 0.8, 20, nepoch, 1, RNG(0), None, checkpoint,
+                                  **options)
+
+    distort = dict(distort=(1, 10., 0.1, 1.))
+    plain, distorted = trained(4, 'plain.npz'), trained(4, 'distorted.npz', **distort)
+    assert trained(4, 'none.npz', **distort, refine=4) == trained(4, 'less.npz', **distort, refine=9) == plain
+    trained(2, 'two.npz', **distort)
+    refined = trained(4, 'refined.npz', **distort, refine=2)
+    assert refined == trained(4, 'two.npz') and refined != distorted
+
+
+@pytest.mark.parametrize('setting', [{'schedule': 'linear'}, {'refine': 2}])
+def test_a_run_that_has_to_know_its_end_is_not_resumed_with_another(setting, tmp_path):
+    settings, data = dict(setting, nepoch=4), small_data()
+    with Checkpoint(str(tmp_path / 'c.npz'), settings, data, False) as checkpoint:
+        training.train(small_net(), data, 0.1, 0.8, 20, 4, 1, RNG(0), None, checkpoint, **setting)
+    with pytest.raises(FileError, match='of another training: nepoch = 4, not 8 '):
+        with Checkpoint(str(tmp_path / 'c.npz'), dict(settings, nepoch=8), data, True):
+            pass
 
 
 def test_with_no_examples_to_validate_their_column_is_nan(tmp_path):

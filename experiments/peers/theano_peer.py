@@ -32,13 +32,13 @@ class Theano:
         if 'stock' in job['choice']:
             theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode().excluding('fused')
             nnet.dropout = convnet.dropout = stock_dropout
-        decay, average, distort = job['decay'], 0., (0, 0, 0, 0)
+        decay, average, distort = job['decay'], 0., None
         if job['choice'] == 'regularised':
-            decay, average, distort = 1e-4, 0.999, (2, 0, 0, 0)
+            decay, average, distort = 1e-4, 0.999, theano.shared(np.array([2., 0, 0, 0]))
             for layer in job['layers'][:-1]:
                 layer['drop'] = 0.5
         elif job['choice'] == 'distorted':
-            distort = 0, 10, 0.1, 1
+            distort = theano.shared(np.array([0, 10, 0.1, 1]))
         rng = np.random.RandomState(0)
         self.net = Net(*[
             ConvLayer(*layer['Xdim'], layer['Wshape'][1], *layer['Wshape'][2:], layer['Wshape'][0], tuple(layer['ds']),
