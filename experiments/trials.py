@@ -92,13 +92,12 @@ def missing_trials(given, wanted):
                 missing.append((name, seed))
                 continue
             log = finished[seed]
-            there = {**usual, **(log.hyperparameters or {}), 'script': log.script}
-            asked = {key: run.hyperparameters[key] for key in run.hyperparameters if run.script or key in usual}
-            asked.update(seed=seed, script=run.script)
+            there = {**({} if run.script else usual), **(log.hyperparameters or {}), 'script': log.script}
+            asked = {**run.hyperparameters, 'seed': seed, 'script': run.script}
             if run.source:
                 there['data'], asked['data'] = log.source, run.source
-            differ = ['%s = %r, not %r' % (key, there.get(key), value) for key, value in asked.items()
-                      if there.get(key) != value]
+            differ = ['%s = %r, not %r' % (key, there.get(key), asked.get(key)) for key in {**asked, **there}
+                      if there.get(key) != asked.get(key) and (run.script or key in [*usual, 'script'])]
             if differ:
                 raise SettingError('%s: is of other settings: %s; remove it, or give another results=FOLDER' % (
                     path, ', '.join(differ)))

@@ -142,6 +142,12 @@ def test_a_script_of_one_s_own_and_kept_nets(tmp_path):
     (tmp_path / 'nets' / 'mine' / 'seed-1.npz').unlink()
     again = trials('script=%s' % mine, 'trials=2', 'results=%s' % tmp_path, 'keep=nets', 'workers=1')
     assert again.returncode == 0 and '# 1 trials to run' in again.stderr                  # that has no net
+    other = trials('script=%s' % mine, 'trials=2', 'results=%s' % tmp_path, 'settings=eta=0.1')
+    assert other.returncode == 2 and "is of other settings: eta = None, not '0.1'; remove it" in other.stderr
+    given = trials('script=%s' % mine, 'trials=1', 'results=%s' % (tmp_path / 'given'), 'settings=eta=0.1', 'keep=nets')
+    assert given.returncode == 0, given.stderr
+    other = trials('script=%s' % mine, 'trials=2', 'results=%s' % (tmp_path / 'given'))
+    assert other.returncode == 2 and "is of other settings: eta = '0.1', not None; remove it" in other.stderr
     mine.write_text('print("no log")')
     run = trials('script=%s' % mine, 'trials=3', 'results=%s' % tmp_path)
     assert run.returncode == 2 and 'is of other settings: script = ' in run.stderr
