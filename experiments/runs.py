@@ -59,7 +59,7 @@ FRONTIER = {
     'frontier': Run(dict(BEST, hidden='conv-conv-conv', pad2=2, W3nch=128, pad3=1, ds3=(3, 3), st3=(2, 2),
                          afunc3='ReLu', drop1=0.2, drop2=0.3, drop3=0.5, nepoch=36), None),
     'frontier-3layer': Run(dict(BEST, hidden='conv-conv', drop1=0.2, drop2=0.4, nepoch=24), None),
-    # The ladder's top.
+    # The ladder's top but for its last rung.
     'frontier-distorted': Run(dict(BEST, hidden='conv-conv-full', afunc3='ReLu', drop3=0.5, shift=2, rotate=10.,
                                    zoom=0.1, elastic=1., nepoch=100), None),
 }
@@ -95,6 +95,7 @@ RUNGS = {
     'maps': {'W1nch': 32, 'W2nch': 64},
     'longest': {'nepoch': 100},
     'distort-more': {'shift': 2, 'rotate': 10., 'zoom': 0.1},
+    'refine': {'refine': 15},
 }
 # What buys nothing: the rungs above do without.
 NOT_KEPT = ['he', 'bias', 'average', 'decay', 'maxnorm', 'he-deeper', 'pad', 'drop-before', 'rotate', 'rotate-longer']
