@@ -63,8 +63,8 @@ class Checkpoint:
                 self.path, 'which subtracted the mean image' if about['format'] == 3 else
                 'whose momentum had another formula'))
         there = about['settings']
-        knows_its_end = there.get('schedule', 'constant') != 'constant' or there.get('refine')
-        may_change = ('interval', 'data') if knows_its_end else MAY_CHANGE
+        needs_its_end = there.get('schedule', 'constant') != 'constant' or there.get('refine')
+        may_change = ('interval', 'data') if needs_its_end else MAY_CHANGE
         differ = [name for name, value in there.items() if name not in may_change and value != self.written.get(name)]
         refused = ['%s = %r, not %r' % (name, tuple_of(there[name]), self.settings.get(name)) for name in differ
                    if name not in self.may_change]
