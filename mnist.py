@@ -49,8 +49,10 @@ def load(data='auto', NL=50000, seed=0, NV=None):
                 raise
             print('# %s' % error, file=sys.stderr)
     from datasets.drawn_digits import draw_digits                        # takes a moment, and is rarely needed
+    source = 'drawn digits, not MNIST'
+    checks.check_shapes([(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)], source, NL, NV)
     X, t = draw_digits(70000, seed)
-    return split([X[:60000], t[:60000], X[60000:], t[60000:]], 'drawn digits, not MNIST', NL, NV)
+    return split([X[:60000], t[:60000], X[60000:], t[60000:]], source, NL, NV)
 
 
 def split(arrays, source, NL, NV=None):

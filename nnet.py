@@ -160,7 +160,8 @@ def limit_norms(updates, params, maxnorm):
         if not is_bias(W) and W in updates:
             axes = (1, 2, 3) if W.ndim == 4 else 0                    # what one filter, or one unit, sums over
             norm = T.sqrt((updates[W]**2).sum(axis=axes, keepdims=True))
-            limited[W] = updates[W] * T.minimum(1, maxnorm / T.maximum(norm, 1e-30))
+            scale = T.minimum(1, maxnorm / T.maximum(norm, 1e-30))
+            limited[W] = updates[W] * T.switch(T.isinf(norm), np.nan, scale)       # diverged: not 0
     return limited
 
 

@@ -12,6 +12,7 @@ from fused.distort import Distort
 from nnet import limit_norms, momentum, noise_key, noise_of, running_means
 from run.arguments import (
     ArgumentError, check, check_cost, check_options, check_regularisation, check_updates, misfit, rates_of)
+from run.hyperparameters import DISTORTIONS
 from run.progress import Progress, said_if_slow
 from run.settings import is_number
 from run.signals import Stopped, signals_received
@@ -39,9 +40,9 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     optimiser(cost, params): a dictionary of updates, {shared variable: next value}; momentum SGD where not given.
     after_epoch(epoch, net, log) is called after each epoch of training. decay: of all W, in each step, times eta;
     maxnorm: of each filter's and each unit's weights, 0 for none; average: of the running means of the parameters,
-    which the log is about and the net has in the end, 0 for none; schedule: a name of SCHEDULES, after warmup epochs
-    in which eta rises from 0; distort: shift, rotate, zoom, elastic of fused.distort; refine: last epochs without them
-    (He et al. 2019, arXiv:1909.09148); seed: of dropout, distortions.
+    which the log is about and the net has in the end, 0 for none; schedule, a name of SCHEDULES, and warmup, epochs of
+    a rise from 0: both multiply eta; distort: shift, rotate, zoom, elastic of fused.distort; refine: last epochs
+    without them (He et al. 2019, arXiv:1909.09148); seed: of dropout, distortions.
     Raises ArgumentError, nnet.LayerError, NotFinite within the minibatch whose cost is not finite,
     Stopped after the minibatch or the batch evaluated during which Ctrl-C was pressed or SIGTERM received; FileError.
     """
@@ -65,7 +66,9 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         means, updates = running_means(updates, net.params, average)
     kept = [variable for variable in kept_beside([cost, *updates.values()]) if variable not in updates]
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means, kept)
-    earlier = checkpoint.restore(net, state, nepoch, interval, rates) if checkpoint else []
+    settings = dict(zip(DISTORTIONS, distort), nepoch=nepoch, batchsize=batchsize, decay=decay, maxnorm=maxnorm,
+                    average=average, schedule=schedule, warmup=warmup, seed=seed, refine=refine)
+    earlier = checkpoint.restore(net, state, nepoch, interval, rates, settings) if checkpoint else []
     distortions = np.array(distort, 'float64')
     distort_now = theano.shared(distortions, 'distort')
     functions = compile_functions(net, data, X, t, cost, updates, means, distort_now if any(distort) else None)
@@ -119,16 +122,16 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                     check_finite(sum(v.get_value(borrow=True).sum(dtype='float64') for v in state.variables),
                                  'after epoch %d' % epoch, 'sum of the weights')
                     checkpoint.save(net, state)
+            last = [line for line in log if epoch_of(line) == nepoch]      # none where a resumed run is to end at once
+            errors = (last or [say_errors(nepoch)])[-1].split()[2:4]
+            cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
+            check_finite(cost, 'on the test examples')
         except Stopped:
             if checkpoint:
                 checkpoint.save(net, state)
-            state.keep_means()
             raise
-        last = [line for line in log if epoch_of(line) == nepoch]          # none where a resumed run is to end at once
-        errors = (last or [say_errors(nepoch)])[-1].split()[2:4]
-        cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
-        check_finite(cost, 'on the test examples')
-        state.keep_means()
+        finally:
+            state.keep_means()
         say('# NT = %d' % len(data.tT))
         say(nepoch, cost, *errors, error)
     return log

@@ -39,6 +39,8 @@ def check_shapes(shapes, source, NL, NV):
         NV = X[0] // 6
         if NV == 0:
             raise DataError('%s: %d train images: must be at least 6, whose last sixth validates' % (source, X[0]))
+    if NV >= X[0]:
+        raise DataError('NV = %d: %s has %d train images: must be less' % (NV, source, X[0]))
     if NL > X[0] - NV:
         raise DataError('NL = %d: %s has %d examples to train (%d less %d to validate)'
                         % (NL, source, X[0] - NV, X[0], NV))
@@ -77,8 +79,8 @@ def suspicions(X, t, NL, NV):
         yield 'labels begin at %d: K = %d is %d too large, as no example is of a class below' % (
             t.min(), t.max() + 1, t.min())
     if (t[:-1] <= t[1:]).all() or (t[:-1] >= t[1:]).all():
-        yield 'the training file is sorted by label: trains on %s, validates on %s' % (
-            classes(t[:NL]), classes(t[len(t) - NV:]))
+        yield 'the training file is sorted by label: trains on %s' % classes(t[:NL]) + (
+            ', validates on %s' % classes(t[len(t) - NV:]) if NV else '')
     elif NL > t.max() - t.min():
         missing = np.setdiff1d(np.arange(t.min(), t.max() + 1), t[:NL])
         if len(missing):

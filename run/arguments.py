@@ -2,7 +2,8 @@
 from theano_setup import theano
 import numpy as np
 
-from run.settings import is_int, is_number
+from run.hyperparameters import DISTORTIONS, RULES
+from run.settings import fits, is_int, is_number
 
 
 class ArgumentError(ValueError):
@@ -18,7 +19,7 @@ def rates_of(eta, mu, nepoch):
                 check_one('%s(%d)' % (name, epoch), value(epoch))
         elif name == 'mu' and isinstance(value, tuple):
             if len(value) != 3 or not is_number(value[2]) or not value[2]:
-                raise ArgumentError('mu = %.200r: must be (first, last, epochs)' % (value,))
+                raise ArgumentError('mu = %.200r: must be (first, last, epochs), epochs above 0' % (value,))
             for end in value[:2]:
                 check_share('mu', end)
         else:
@@ -90,15 +91,16 @@ def check_regularisation(optimiser, decay, maxnorm, average, schedule, schedules
     for name, value in ('decay', decay), ('maxnorm', maxnorm), ('warmup', warmup):
         if not is_number(value):
             raise ArgumentError('%s = %.200r: must be a finite number of at least 0' % (name, value))
-    if schedule not in schedules:
+    if schedule not in list(schedules):                 # a list is no key of a dictionary
         raise ArgumentError('schedule = %.200r: must be one of %s' % (schedule, ', '.join(schedules)))
     for name, value, default in ('decay', decay, 0), ('schedule', schedule, 'constant'), ('warmup', warmup, 0):
         if optimiser and value != default:
             raise ArgumentError('%s = %r: is for momentum SGD, not for an optimiser of one\'s own' % (name, value))
-    if not isinstance(distort, (tuple, list)) or len(distort) != 4 or not all(
-            is_number(value, most=1000) for value in distort):
-        raise ArgumentError('distort = %.200r: must be shift, rotate, zoom, elastic: four numbers of at least 0' % (
-            distort,))
+    if not isinstance(distort, (tuple, list)) or len(distort) != 4:
+        raise ArgumentError('distort = %.200r: must be (shift, rotate, zoom, elastic)' % (distort,))
+    for name, value in zip(DISTORTIONS, distort):
+        if not fits(value, RULES[name]):
+            raise ArgumentError('distort: %s = %.200r: must be %s' % (name, value, RULES[name][1]))
 
 
 def check_cost(net, cost):

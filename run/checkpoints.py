@@ -10,13 +10,16 @@ import numpy as np
 
 from datasets.files import FileError, part_of
 from run import archive, saved_nets
-from run.hyperparameters import CHANGEABLE, FILES
+from run.hyperparameters import CHANGEABLE, FILES, FIRST_RUN
 from run.locks import lock, unlock
 from run.settings import typed
 from run.state import epoch_of, is_due
 
 FORMAT = 4
 MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
+OFF = {name: FIRST_RUN[name] for name in (                 # what a file of an earlier version does not have
+    'decay', 'maxnorm', 'average', 'schedule', 'warmup', 'shift', 'rotate', 'zoom', 'elastic', 'refine')}
+KNOWN_LATER = {'eta', 'mu', 'batchsize', 'nepoch', 'seed', *OFF}      # in restore(), where the settings have them not
 
 
 class Checkpoint:
@@ -43,7 +46,7 @@ class Checkpoint:
         try:
             for part in glob.glob(glob.escape(part_of(self.path)) + '*.part'):      # of a process that was killed
                 os.unlink(part)
-            if os.path.lexists(self.path):
+            if os.path.exists(self.path):
                 if not self.resume:
                     raise FileError('%s: is there already: resume=True resumes from it; remove it to start anew'
                                     % self.path)
@@ -62,21 +65,7 @@ class Checkpoint:
             raise FileError('%s: was written by an earlier version, %s: remove it to start anew' % (
                 self.path, 'which subtracted the mean image' if about['format'] == 3 else
                 'whose momentum had another formula'))
-        there = about['settings']
-        needs_its_end = there.get('schedule', 'constant') != 'constant' or there.get('refine')
-        may_change = ('interval', 'data') if needs_its_end else MAY_CHANGE
-        differ = [name for name, value in there.items() if name not in may_change and value != self.written.get(name)]
-        refused = ['%s = %r, not %r' % (name, tuple_of(there[name]), self.settings.get(name)) for name in differ
-                   if name not in self.may_change]
-        if refused:
-            raise FileError('%s: is of another training: %s (%s may be named in change=)' % (
-                self.path, ', '.join(refused), ', '.join(CHANGEABLE)))
-        if 'batchsize' in differ and about['minibatch']:
-            raise FileError('%s: was stopped within epoch %d: batchsize = %d can be changed between epochs only'
-                            % (self.path, about['epoch'], there['batchsize']))
-        self.differ = differ
-        self.changes = about['changes'] + [' '.join(['epoch %d:' % about['epoch']] + [
-            typed(name, self.settings[name]) for name in differ])] * bool(differ)
+        self.compare(about)
         if about['fingerprint'] != self.fingerprint:
             raise FileError('%s: is of a training on other data' % self.path)
         if about['versions'] != archive.versions():
@@ -84,12 +73,35 @@ class Checkpoint:
                   file=sys.stderr)
         return about, arrays
 
-    def restore(self, net, state, nepoch, interval, rates):
+    def compare(self, about):
+        """Notes the settings that are others than in the file; FileError where one of them may not be."""
+        there = {**OFF, **about['settings']}
+        needs_its_end = there['schedule'] != OFF['schedule'] or there['refine']
+        may_change = ('interval', 'data') if needs_its_end else MAY_CHANGE
+        names = [name for name in there if name not in may_change and (name in self.written or name not in KNOWN_LATER)]
+        differ = [name for name in names if there[name] != self.written.get(name)]
+        refused = ['%s = %r, not %r' % (name, tuple_of(there[name]), self.settings.get(name)) for name in differ
+                   if name not in self.may_change]
+        if refused:
+            raise FileError('%s: is of another training: %s (%s may be named in change=%s)' % (
+                self.path, ', '.join(refused), ', '.join(CHANGEABLE),
+                '; a schedule or refine needs the same nepoch' * ('nepoch' in differ)))
+        if 'batchsize' in differ and about['minibatch']:
+            raise FileError('%s: was stopped within epoch %d: batchsize = %d can be changed between epochs only'
+                            % (self.path, about['epoch'], there['batchsize']))
+        self.differ = differ
+        self.changes = about['changes'] + [' '.join(['epoch %d:' % about['epoch']] + [
+            typed(name, self.settings[name]) for name in differ])] * bool(differ)
+
+    def restore(self, net, state, nepoch, interval, rates, settings=()):
         """Takes a state to where the file has it; returns the log so far, as it would be with this nepoch and interval.
 
-        rates: {'eta', 'mu': a function of the epoch}. Raises FileError where it is of another net, or of one that a
-        file could not give back, or where a rate is another one for the epochs that are done.
+        rates: {'eta', 'mu': a function of the epoch}; settings: those that training depends on in any case. Raises
+        FileError where it is of another net or training, or of a net that a file could not give back, or where a rate
+        is another one for the epochs that are done.
         """
+        self.settings = {**dict(settings), **self.settings}
+        self.written = archive.as_read(self.path, self.settings)
         self.net = saved_nets.describe(net)
         self.beside = list(dict.fromkeys([*saved_nets.beside_params(net), *state.kept]))
         for variable in self.beside:
@@ -99,6 +111,7 @@ class Checkpoint:
         if self.loaded is None:
             return []
         about, arrays = self.loaded
+        self.compare(about)
         if about['epoch'] > nepoch + 1:
             raise FileError('%s: has %d epochs already: nepoch = %d is less' % (self.path, about['epoch'] - 1, nepoch))
         values = [arrays[name] for name in names_of(about['params'], about['variables'])]

@@ -10,6 +10,7 @@ from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_nam
 HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-conv', 'conv-conv-full', 'conv-full-full',
           'full-full-full')
 FILES = 'checkpoint', 'resume', 'change', 'save'         # what is kept, and not what is learnt
+DISTORTIONS = 'shift', 'rotate', 'zoom', 'elastic'
 CHANGEABLE = 'eta', 'mu', 'batchsize'                    # at a resume, where change= names them
 
 HIDDEN_AFUNC = one_of(*(name for name in AFUNC if name != 'softmax'))
@@ -92,6 +93,8 @@ def from_command_line(doc, namespace, arguments):
     idle = [typed(name, found[name]) for name in of_no_layer(found['hidden']) if found[name] != FIRST_RUN[name]]
     if idle:
         print('# not used: %s: hidden = %r has no such layer' % (' '.join(idle), found['hidden']), file=sys.stderr)
+    if found['refine'] and not any(found[name] for name in DISTORTIONS):
+        print('# not used: refine=%d: no image is distorted' % found['refine'], file=sys.stderr)
     namespace.update(found)
     return found
 

@@ -20,7 +20,7 @@ import mlp_4layer
 import nnet
 from datasets.files import FileError
 from run import archive
-from run.signals import Stopped
+from run.signals import Stopped, signals_received
 
 FORMAT = 4                                       # of checkpoints, too: nets are the same in all
 NETS = {2: mlp_2layer.Net, 3: mlp_3layer.Net, 4: mlp_4layer.Net}
@@ -131,19 +131,23 @@ def build(about):
 def kept_at_end(path, net, data, settings):
     """Saves the net where the block ends, or is stopped by a signal: then as far as it is trained.
 
-    Raises FileError before the block where the net could not be saved, or the file is there and is not a saved net.
+    A signal while it is saved is heard once it is. Raises FileError before the block where the net could not be saved,
+    or the file is there and is not a saved net.
     """
     describe(net)
     archive.as_read(path, settings)
-    if os.path.lexists(path):
+    if os.path.exists(path):
         archive.read(path, ('saved net',), FORMAT)
     try:
         yield
     except Stopped:
-        save_net(path, net, data, settings)
-        print('# %s: has the net as far as it is trained' % path, file=sys.stderr)
+        with signals_received():
+            save_net(path, net, data, settings)
+            print('# %s: has the net as far as it is trained' % path, file=sys.stderr)
         raise
-    save_net(path, net, data, settings)
+    with signals_received() as signals:
+        save_net(path, net, data, settings)
+        signals.check('after the net was saved')
 
 
 def save_net(path, net, data, settings):

@@ -67,13 +67,16 @@ SEED = integers(0, 2**32 - 1)
 
 def check(name, value, rule):
     """SettingError unless the rule allows the value."""
-    allowed, what = rule
+    if not fits(value, rule):
+        raise SettingError('%s = %.200r: must be %s' % (name, value, rule[1]))
+
+
+def fits(value, rule):
+    """Whether the rule allows the value."""
     try:
-        fits = allowed(value)
+        return bool(rule[0](value))
     except (TypeError, ValueError, OverflowError):      # an unhashable value, a path with a zero byte, an array
-        fits = False
-    if not fits:
-        raise SettingError('%s = %.200r: must be %s' % (name, value, what))
+        return False
 
 
 # ---- the parser
@@ -97,7 +100,7 @@ def parse(doc, defaults, rules, arguments, positional=0):
             raise SettingError('%.200s: %s' % (argument or "''", nearest(name, rules) if equals else (
                 'must be name=value; known are ' + ', '.join(rules) if rules else 'there are no settings')))
         else:
-            found[name] = value_of(text, found[name])
+            found[name] = value_of(text, found[name], rules[name])
     for name, rule in rules.items():
         check(name, found[name], rule)
     if len(others) < positional:
@@ -105,13 +108,14 @@ def parse(doc, defaults, rules, arguments, positional=0):
     return dict(found, positional=others) if positional else found
 
 
-def value_of(text, default):
-    """The value typed as text: a Python literal, but plain text where the default is text."""
+def value_of(text, default, rule=TEXT):
+    """The value typed as text: a Python literal, but plain text where the default is text and the rule allows it."""
     try:
         value = ast.literal_eval(text) if len(text) < 1000 else text    # deep nesting can crash Python's parser
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
-    return text if isinstance(default, str) and not isinstance(value, str) else value
+    plain = isinstance(default, str) and not isinstance(value, str)
+    return text if plain and (fits(text, rule) or not fits(value, rule)) else value
 
 
 def nearest(name, known, kind='setting'):

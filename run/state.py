@@ -22,8 +22,8 @@ class State:
 
     def told(self, name, rate, nepoch):
         """The line of the log on a rate, 'eta' or 'mu', that is a function of the epoch."""
-        first = (self.rates[name] or [rate(1)])[0]
-        return '# %s: %s in epoch 1, %s in epoch %d' % (name, first, rate(nepoch), nepoch)
+        first, last = (self.rates[name] or [rate(1)])[0], max(1, nepoch)
+        return '# %s: %s in epoch 1, %s in epoch %d' % (name, first, rate(last), last)
 
     def keep_means(self):
         """Puts the means, where there are any, in the place of the parameters."""

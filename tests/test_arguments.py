@@ -73,7 +73,7 @@ WRONG = [
     (dict(mu=1), 'mu = 1: must be a number of at least 0 and below 1'),
     (dict(mu=lambda epoch: 0.5 * epoch, nepoch=2), 'mu(2) = 1.0: must be a number of at least 0 and below 1'),
     (dict(mu=(0.5, 0.9)), 'mu = (0.5, 0.9): must be (first, last, epochs)'),
-    (dict(mu=(0.5, 0.9, 0)), 'mu = (0.5, 0.9, 0): must be (first, last, epochs)'),
+    (dict(mu=(0.5, 0.9, 0)), 'mu = (0.5, 0.9, 0): must be (first, last, epochs), epochs above 0'),
     (dict(mu=(0.5, 2, 1)), 'mu = 2: must be a number of at least 0 and below 1'),
     (dict(seed='a'), "seed = 'a': must be a whole number of at least 0"),
     (dict(log='a'), "log = 'a': must be a list, or None"),
@@ -190,7 +190,11 @@ def test_no_layer_is_blamed_where_all_take_what_they_are_given():
     (dict(maxnorm=-1.), 'maxnorm = -1.0: '),
     (dict(average=2), 'average = 2: must be'), (dict(warmup=-1), 'warmup = -1: '),
     (dict(schedule='x'), "schedule = 'x': "), (dict(refine=-1), 'refine = -1: must be'),
-    (dict(distort=1), 'distort = 1: must be'), (dict(distort=(0, 0, -1, 0)), r'distort = \(0, 0, -1, 0\): '),
+    (dict(schedule=['linear']), r"schedule = \['linear'\]: must be one of constant, linear, cosine"),
+    (dict(distort=1), r'distort = 1: must be \(shift, rotate, zoom, elastic\)'),
+    (dict(distort=(0.5, 0, 0, 0)), 'distort: shift = 0.5: must be a whole number'),
+    (dict(distort=(0, 181, 0, 0)), 'distort: rotate = 181: must be a number from 0 to 180'),
+    (dict(distort=(0, 0, -1, 0)), 'distort: zoom = -1: '), (dict(distort=(0, 0, 1, 0)), 'distort: zoom = 1: '),
 ])
 def test_an_option_that_cannot_be_is_one_line(options, line, nothing_compiled):
     with pytest.raises(training.ArgumentError, match=line):

@@ -48,6 +48,7 @@ def test_activation_functions_are_those_of_the_layers():
     (['H1=300', 'W2nch=8', 'drop1=0.5'], "# not used: H1=300 W2nch=8: hidden = 'conv' has no such layer\n"),
     (['hidden=full-full', 'W1nch=8', 'ds2=(3,3)', 'H1=300', 'H3=5'],
      "# not used: W1nch=8 \"ds2=(3,3)\" H3=5: hidden = 'full-full' has no such layer\n"),
+    (['refine=5'], '# not used: refine=5: no image is distorted\n'), (['refine=5', 'zoom=0.1'], ''),
     (['hidden=conv-conv-full', 'W1nch=8', 'st2=(1,1)', 'H3=50', 'drop3=0.5', 'afunc2=ReLu', 'pad1=2'], '')])
 def test_settings_of_layers_that_are_not_there_are_told(arguments, told, capsys):
     settings_of(*arguments)
@@ -133,6 +134,10 @@ def test_values_edited_in_the_script_are_checked_too_and_none_is_changed_when_on
     with pytest.raises(SettingError, match="^batchsize = 'many': must be a whole number from 1 to 1000000000$"):
         hyperparameters.from_command_line('', namespace, ['W1nch=64'])
     assert namespace == {**defaults(), 'batchsize': 'many'}
+
+
+def test_a_number_takes_the_place_of_a_word_that_was_edited_in():
+    assert hyperparameters.from_command_line('', {**defaults(), 'Wsigma': 'He'}, ['Wsigma=0.1'])['Wsigma'] == 0.1
 
 
 @pytest.mark.parametrize('arguments, line', [

@@ -129,6 +129,18 @@ def test_what_is_suspicious_is_a_line_on_stderr(capsys, change, line):
     assert (out, err) == ('', line and '# mine: %s\n' % line)
 
 
+def test_a_sorted_file_of_which_all_is_trained_on_is_told(capsys):
+    X, t, _, _ = arrays()
+    mnist.split([X, np.sort(t), X[:5], t[:5]], 'mine', 20, 0)
+    assert capsys.readouterr().err == '# mine: the training file is sorted by label: trains on class 0\n'
+
+
+def test_drawn_digits_are_counted_before_they_are_drawn(monkeypatch):
+    monkeypatch.setattr('datasets.drawn_digits.draw_digits', lambda *_: pytest.fail('drawn'))
+    with pytest.raises(mnist.DataError, match='NL = 60000: drawn digits, not MNIST has 50000 examples to train'):
+        mnist.load('drawn', NL=60000)
+
+
 def test_the_examples_to_validate_can_be_had_in_any_number(tmp_path):
     X, t, XT, tT = arrays()
     folder = write_folder(tmp_path, X, t, XT, tT)
@@ -138,6 +150,8 @@ def test_the_examples_to_validate_can_be_had_in_any_number(tmp_path):
         assert data.XV is None if NV == 0 else len(data.XV) == NV
     with pytest.raises(mnist.DataError, match='NL = 40: .* has 39 examples to train'):
         mnist.load(folder, NL=40, NV=21)
+    with pytest.raises(mnist.DataError, match='NV = 60: .* has 60 train images: must be less'):
+        mnist.load(folder, NL=1, NV=60)
 
 
 def test_data_are_three_lines_at_the_prompt(tmp_path):

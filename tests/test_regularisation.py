@@ -17,10 +17,10 @@ import training
 from convnet import ConvLayer
 from datasets.files import FileError
 from helpers import small_data, small_net
-from nnet import FullLayer, random_stream
+from nnet import FullLayer, limit_norms, random_stream
 from run import archive
 from run.arguments import rates_of
-from run.checkpoints import Checkpoint
+from run.checkpoints import FORMAT, Checkpoint
 from run.saved_nets import load_net
 from run.signals import Stopped
 
@@ -161,18 +161,69 @@ def test_the_last_epochs_are_of_images_as_they_are(tmp_path):
     plain, distorted = trained(4, 'plain.npz'), trained(4, 'distorted.npz', **distort)
     assert trained(4, 'none.npz', **distort, refine=4) == trained(4, 'less.npz', **distort, refine=9) == plain
     trained(2, 'two.npz', **distort)
+    about, arrays = archive.read(str(tmp_path / 'two.npz'), ('checkpoint',), FORMAT)
+    about['settings'].update(shift=0, rotate=0, zoom=0, elastic=0)
+    archive.write(str(tmp_path / 'two.npz'), 'checkpoint', FORMAT, about, arrays)
     refined = trained(4, 'refined.npz', **distort, refine=2)
     assert refined == trained(4, 'two.npz') and refined != distorted
 
 
 @pytest.mark.parametrize('setting', [{'schedule': 'linear'}, {'refine': 2}])
-def test_a_run_that_has_to_know_its_end_is_not_resumed_with_another(setting, tmp_path):
-    settings, data = dict(setting, nepoch=4), small_data()
-    with Checkpoint(str(tmp_path / 'c.npz'), settings, data, False) as checkpoint:
-        training.train(small_net(), data, 0.1, 0.8, 20, 4, 1, RNG(0), None, checkpoint, **setting)
-    with pytest.raises(FileError, match='of another training: nepoch = 4, not 8 '):
-        with Checkpoint(str(tmp_path / 'c.npz'), dict(settings, nepoch=8), data, True):
-            pass
+@pytest.mark.parametrize('told', [True, False])                    # whether the settings to compare have it, too
+def test_a_run_that_has_to_know_its_end_is_not_resumed_with_another(setting, told, tmp_path):
+    def trained(nepoch):
+        settings = dict(setting, nepoch=nepoch) if told else {}
+        with Checkpoint(str(tmp_path / 'c.npz'), settings, small_data(), True) as checkpoint:
+            training.train(small_net(), small_data(), 0.1, 0.8, 20, nepoch, 1, RNG(0), None, checkpoint, **setting)
+
+    trained(4)
+    with pytest.raises(FileError, match='of another training: nepoch = 4, not 8 .*; a schedule or refine needs the'):
+        trained(8)
+
+
+@pytest.mark.parametrize('setting', [{'decay': 1e-3}, {'seed': 1}, {'refine': 1}, {'distort': (1, 0., 0., 0.)}])
+@pytest.mark.parametrize('settings', [{}, {'nepoch': 3}])
+def test_what_training_depends_on_is_compared_whatever_the_settings_have(setting, settings, tmp_path):
+    """{'nepoch': 3}: as in a file of a version that did not have the others yet."""
+    def trained(**setting):
+        with Checkpoint(str(tmp_path / 'c.npz'), settings, small_data(), True) as checkpoint:
+            return training.train(small_net(), small_data(), 0.1, 0.8, 20, 3, 1, RNG(0), None, checkpoint, **setting)
+
+    log = trained()
+    if settings:
+        about, arrays = archive.read(str(tmp_path / 'c.npz'), ('checkpoint',), FORMAT)
+        about['settings'] = {'nepoch': 3, 'floatX': 'float32', 'seed': 0}
+        archive.write(str(tmp_path / 'c.npz'), 'checkpoint', FORMAT, about, arrays)
+    name = 'shift' if 'distort' in setting else list(setting)[0]
+    with pytest.raises(FileError, match='of another training: %s = 0(.0)?, not ' % name):
+        trained(**setting)
+    assert trained() == log
+
+
+def test_weights_beyond_single_precision_are_no_zeros_under_max_norm():
+    W = theano.shared(np.array([[1e30, 1.], [1e30, 1.]], 'float32'), 'W')
+    found = theano.function([], limit_norms({W: 1 * W}, [W], 1.)[W])()
+    np.testing.assert_allclose(found, [[np.nan, 0.5**0.5]] * 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize('stopped_on', ['XL', 'XT'])
+def test_the_net_has_the_means_wherever_training_stops(stopped_on, monkeypatch):
+    """Stopped in the evaluation of the training or the test examples after the last epoch: those of the whole run."""
+    data, whole, net = small_data(), small_net(), small_net()
+    training.train(whole, data, 0.1, 0.8, 20, 3, 3, RNG(0), average=0.9)
+    mean_over, calls = training.mean_over, []
+
+    def stopping(evaluate, images, labels, signals):
+        calls.append(images is getattr(data, stopped_on))
+        if calls[-1] and len(calls) > 2:                                # two are before the first epoch
+            signals.append('SIGTERM')
+        return mean_over(evaluate, images, labels, signals)
+
+    monkeypatch.setattr(training, 'mean_over', stopping)
+    with pytest.raises(training.Stopped):
+        training.train(net, data, 0.1, 0.8, 20, 3, 3, RNG(0), average=0.9)
+    for W, expected in zip(net.params, whole.params):
+        np.testing.assert_array_equal(W.get_value(), expected.get_value())
 
 
 def test_with_no_examples_to_validate_their_column_is_nan(tmp_path):

@@ -1,5 +1,6 @@
 """Trained nets in files: what comes back, of nets of any depth and of the format before; what is refused."""
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from datasets.files import FileError
 from helpers import NoData, assert_one_line, conv_full_net
 from nnet import FullLayer
 from run import archive, saved_nets
+from run.signals import Stopped
 
 FORMAT_1 = os.path.join(ROOT, 'tests', 'saved_by_format_1')
 
@@ -93,6 +95,27 @@ def test_the_script_saves_a_net_whose_test_error_is_the_log_s(folder, tmp_path):
                        'save=' + checkpoint)      # a file of another kind is there
     assert_one_line(again, 1, 'a.npz: is a checkpoint, not a saved net')
     assert again.stdout == '' and open(checkpoint, 'rb').read() == before
+
+
+@pytest.mark.parametrize('number, name', [(signal.SIGINT, 'Ctrl-C'), (signal.SIGTERM, 'SIGTERM')])
+def test_a_signal_while_a_net_is_saved_is_heard_once_it_is(number, name, rng, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        os.kill(os.getpid(), number)
+        write(*arguments)
+
+    write, net, path = archive.write, NETS['mlp_2layer'](rng), str(tmp_path / 'net.npz')
+    monkeypatch.setattr(archive, 'write', interrupted)
+    with pytest.raises(Stopped, match='stopped by %s after the net was saved' % name):
+        with saved_nets.kept_at_end(path, net, NoData, {}):
+            pass
+    np.testing.assert_array_equal(saved_nets.load_net(path).net.params[0].get_value(), net.params[0].get_value())
+
+
+def test_what_a_link_leads_to_is_written_though_it_is_not_there_yet(rng, tmp_path):
+    (tmp_path / 'link.npz').symlink_to('net.npz')
+    with saved_nets.kept_at_end(str(tmp_path / 'link.npz'), NETS['mlp_2layer'](rng), NoData, {}):
+        pass
+    assert saved_nets.load_net(str(tmp_path / 'net.npz')).K == NoData.K and (tmp_path / 'link.npz').is_symlink()
 
 
 @pytest.mark.parametrize('change, text', [

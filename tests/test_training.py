@@ -58,6 +58,8 @@ def test_eta_may_be_a_function_of_the_epoch():
     assert_equal(net, params)
     assert asked[0] == 1 and asked[-3:] == [1, 2, 3]                 # once before anything is compiled
     assert '# eta: 0.1 in epoch 1, %r in epoch 3' % (0.1 / 3) == log[0]
+    log = training.train(net, data, eta, 0.8, 20, 0, 1, RNG(5))
+    assert log[0] == '# eta: 0.1 in epoch 1, 0.1 in epoch 1'           # also where no epoch is asked for
 
 
 class DecayNet(mlp_2layer.Net):
