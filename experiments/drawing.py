@@ -30,8 +30,9 @@ def load_matplotlib():
 def save(figure, path):
     """Writes a figure in the form that the path's suffix names. Raises FileError."""
     form, file = path.rpartition('.')[2].lower(), io.BytesIO()
-    dates = {'svg': {'Date': None}, 'pdf': {'CreationDate': None}}             # the same figure is the same file
-    figure.savefig(file, format=form, dpi=DPI, metadata=dates.get(form))
+    options = {'svg': {'metadata': {'Date': None}}, 'pdf': {'metadata': {'CreationDate': None}},
+               'png': {'pil_kwargs': {'optimize': True}}}                      # the same figure is the same file
+    figure.savefig(file, format=form, dpi=DPI, **options[form])
     write_whole(path, file.getvalue())
 
 

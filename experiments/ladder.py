@@ -59,7 +59,7 @@ def table(results):
 def figure_of(found):
     """Validation errors, a line for each rung: a point for each seed, a bar for the mean."""
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(5, 0.2 * len(found) + 0.7), dpi=drawing.DPI, layout='constrained')
+    figure = Figure(figsize=(5, 0.18 * len(found) + 0.7), dpi=drawing.DPI, layout='constrained')
     panel = figure.subplots()
     labels = []
     for n, (rung, values) in enumerate(found.items()):

@@ -4,6 +4,7 @@ import pytest
 
 import mnist
 import runs
+from run.hyperparameters import FIRST_RUN
 from run.settings import SettingError
 
 
@@ -32,6 +33,12 @@ def test_the_frontier_is_of_four_layers_at_most_and_uses_all_60000():
         assert len(run.settings['hidden'].split('-')) + 1 == (3 if name == 'frontier-3layer' else 4)      # with softmax
         assert any(run.settings.get(kind) for kind in ('shift', 'rotate', 'zoom', 'elastic')) == (
             name == 'frontier-distorted')
+
+
+def test_the_frontier_with_distorted_images_is_the_ladders_top_on_all_60000():
+    top = [rung for rung in runs.RUNGS if rung not in runs.NOT_KEPT][-1]
+    expected = dict(FIRST_RUN, **runs.LADDER['ladder-' + top].settings, NL=60000, NV=0)
+    assert dict(FIRST_RUN, **runs.FRONTIER['frontier-distorted'].settings) == expected
 
 
 def test_runs_are_named_singly_and_in_groups():
