@@ -78,8 +78,9 @@ class Checkpoint:
         there = {**OFF, **about['settings']}
         needs_its_end = there['schedule'] != OFF['schedule'] or there['refine']
         may_change = ('interval', 'data') if needs_its_end else MAY_CHANGE
-        names = [name for name in there if name not in may_change and (name in self.written or name not in KNOWN_LATER)]
-        differ = [name for name in names if there[name] != self.written.get(name)]
+        unknown = KNOWN_LATER - set(self.written)
+        differ = [name for name in sorted(set(there) - unknown - set(may_change))
+                  if there[name] != self.written.get(name)]
         refused = ['%s = %r, not %r' % (name, tuple_of(there[name]), self.settings.get(name)) for name in differ
                    if name not in self.may_change]
         if refused:
