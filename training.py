@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import functools
+import itertools
 import sys
 
 from theano_setup import theano
@@ -19,7 +20,7 @@ from run.signals import Stopped, signals_received
 from run.state import State, epoch_of, is_due, kept_beside
 from run.threads import Threads
 
-TOLD = '# changed from ', '# eta: ', '# mu: '       # lines of the log that a resume makes anew
+TOLD = '# changed from ', '# eta: ', '# mu: '       # the log's first lines, which a resume makes anew
 LARGE = 1000                       # examples evaluated at once
 Functions = collections.namedtuple('Functions', 'update evaluate')
 
@@ -52,7 +53,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     rates = rates_of(eta, mu, nepoch)
     decay, maxnorm, average = float(decay), float(maxnorm), float(average)      # NumPy's would make all of it float64
     log = [] if log is None else log
-    NL, nbatch = len(data.tL), -(-len(data.tL) // batchsize)
+    NL, NV, nbatch = len(data.tL), 0 if data.XV is None else len(data.tV), -(-len(data.tL) // batchsize)
     X, t, rate = T.tensor4('X'), T.ivector('t'), theano.shared(np.zeros((), theano.config.floatX), 'eta')
     cost = net.training_cost(X, t)
     check_cost(net, cost)
@@ -87,12 +88,12 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             say(epoch, cost, error, validation)
             return log[-1]
 
-        lines = earlier or net.log_header() + [
-            '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, len(data.tV), data.K, batchsize)]
+        lines = list(itertools.dropwhile(lambda line: line.startswith(TOLD), earlier)) or net.log_header() + [
+            '### training: NL = %d NV = %d K = %d batchsize = %d' % (NL, NV, data.K, batchsize)]
         told = ['# changed from ' + change for change in (checkpoint.changes if checkpoint else ())] + [
             state.told(name, rates[name], nepoch) for name, value in (('eta', eta), ('mu', mu))
             if callable(value) and not optimiser]
-        for line in told + [line for line in lines if not line.startswith(TOLD)]:
+        for line in told + lines:
             say(line)
         try:
             for epoch in range(state.epoch, nepoch + 1):

@@ -81,7 +81,7 @@ def take_turns(workers, job, repeats, peak):
                 say('%s left out: %s' % (contender, failure))
                 del workers[contender]
         say('repeat %d of %d: %s' % (repeat + 1, repeats, ', '.join('%s %.2f' % (c, times[c][-1]) for c in workers)))
-    return times, in_use, costs, conv_times, checkpoints, max(idle)
+    return times, in_use, costs, conv_times, checkpoints, max(idle, default=0)
 
 
 def run_net(name, contenders, prepared, given, peak, folder):

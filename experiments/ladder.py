@@ -32,11 +32,13 @@ def errors(results):
 
 
 def steps(found):
-    """[(rung, its errors, differences from the kept rung before it on the seeds that both have)]."""
+    """[(rung, its errors, differences from the kept rung before it on the seeds that both have)] of those found."""
     before, result = None, []
-    for rung in found:
-        seeds = sorted(set(found[rung]) & set(found.get(before, ())))
-        result.append((rung, list(found[rung].values()), [found[rung][seed] - found[before][seed] for seed in seeds]))
+    for rung in RUNGS:
+        seeds = sorted(set(found.get(rung, ())) & set(found.get(before, ())))
+        if rung in found:
+            result.append((rung, list(found[rung].values()),
+                           [found[rung][seed] - found[before][seed] for seed in seeds]))
         if rung not in NOT_KEPT:
             before = rung
     return result

@@ -145,7 +145,10 @@ def filters(given):
     layers = saved.net.layers
     if number > len(layers):
         raise SettingError('layer = %d: must be from 1 to %d' % (number, len(layers)))
-    layer, previous = layers[number - 1], saved.mean.shape if number == 1 else layers[number - 2].Zshape
+    layer, below = layers[number - 1], layers[:number - 1]
+    previous = getattr(below[-1], 'Zshape', (below[-1].H,)) if below else saved.mean.shape
+    if np.ndim(getattr(layer, 'W', None)) not in (2, 4):
+        raise SettingError('layer = %d: %r has no weights W of 2 or 4 dimensions' % (number, layer))
     W = layer.W.get_value()
     conv = W.ndim == 4
     if not conv:                                             # fully connected: the weights of each unit are maps

@@ -42,8 +42,9 @@ START = '# reading: '                   # of a log
 DEFAULTS = {'readings': ';'.join(READINGS), 'runs': ','.join(SMALL), 'trials': 0, 'workers': cores(), 'png': '',
             'results': os.path.join(RESULTS, 'readings')}
 RULES = {
-    'readings': (lambda value: isinstance(value, str) and value,
-                 "readings, separated by semicolons, such as 'eta=0.1;order=once': all are compared with the first"),
+    'readings': (lambda value: isinstance(value, str) and value and not {' ', '/'} & set(value),
+                 "readings, separated by semicolons, their settings by commas, such as 'eta=0.1;mean=False,scale=1': "
+                 'all are compared with the first'),
     'runs': settings.names_from(ARTICLE),
     'trials': (settings.integers(0, 1000)[0], 'a whole number from 0 to 1000: of each run, from seeds 0, 1, 2, ...'),
     'workers': settings.integers(1, 1000),
@@ -105,7 +106,7 @@ def train_missing(given, readings):
                         ROOT, run, os.path.join(HERE, 'reading.py'), arguments, seed, 1, False)
 
     def finished(name, seed, result):
-        (reading, run), (text, _, failure) = name.split(), result
+        (reading, _, run), (text, _, failure) = name.rpartition(' '), result
         if not failure:
             add_log(given['results'], reading, run, seed, text)
         return failure or 'done', bool(failure)
@@ -113,7 +114,7 @@ def train_missing(given, readings):
     if not missing:
         return 0
     os.makedirs(given['results'], exist_ok=True)
-    lock = locks.lock(os.path.join(given['results'], 'readings.lock'))
+    lock = locks.lock(os.path.join(given['results'], 'readings'))
     try:
         with cluster.connected('', given['workers']) as client:
             return cluster.run_all(client, missing, finished)

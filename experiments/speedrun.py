@@ -120,7 +120,10 @@ def main(arguments):
                 worker, _ = enter(contender, job)
                 if worker is not None:
                     workers[contender] = worker
-            result = figures(race(workers, given['seeds'], given['peer_seeds']), workers)
+            found = race(workers, given['seeds'], given['peer_seeds'])
+            if 'project' not in found:
+                script.stop('speedrun: this project itself does not run', 1)
+            result = figures(found, workers)
         if given['json']:
             write_whole(given['json'], (json.dumps(result, indent=1) + '\n').encode())
         print('\n'.join(told(result)))

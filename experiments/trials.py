@@ -146,7 +146,7 @@ def main(arguments):
         os.makedirs(given['results'], exist_ok=True)
     except OSError as error:
         raise SettingError('results = %s: cannot be made: %s' % (given['results'], error.strerror))
-    lock = locks.lock(os.path.join(given['results'], 'trials.lock'))
+    lock = locks.lock(os.path.join(given['results'], 'trials'))
     try:
         missing, failed = missing_trials(given, wanted), 0
         if missing:

@@ -82,10 +82,11 @@ def compile_folder():
 
 
 def fingerprint(root, arguments):
-    """A hash of what a run is compiled from: Python, the project's source, the arguments."""
-    digest = hashlib.sha256(repr((sys.version, arguments)).encode())
-    for folder in ('', 'fused', 'run', 'theano_setup'):
-        for path in sorted(glob.glob(os.path.join(glob.escape(root), folder, '*.[chp]*'))):
+    """A hash of what a run is compiled from: Python, Theano's flags, the project's source, the arguments."""
+    flags = os.environ.get('THEANO_FLAGS')
+    digest = hashlib.sha256(repr((sys.version, flags, arguments)).encode())
+    for folder in ('', 'fused/**/', 'run', 'theano_setup/**/'):
+        for path in sorted(glob.glob(os.path.join(glob.escape(root), folder, '*.[chp]*'), recursive=True)):
             with open(path, 'rb') as file:
                 digest.update(file.read())
     return digest.hexdigest()

@@ -19,6 +19,9 @@ class Distort(KernelOp):
     def make_node(self, X, index, key, most):
         X = T.as_tensor_variable(X)
         inputs = [X, index, T.cast(key, 'int64'), T.cast(most, 'float64')]
+        if [v.ndim for v in inputs] != [4, 1, 0, 1]:
+            raise TypeError('Distort: X, index, key, most of %s dimensions: must have 4, 1, 0, 1' % (
+                ', '.join(str(v.ndim) for v in inputs)))
         return theano.Apply(self, inputs, [T.TensorType(X.dtype, (False,) * 4)()])
 
     def infer_shape(self, node, shapes):

@@ -7,7 +7,7 @@
     gX = ..._gradInputs(W, gY, shape)      gX = ConvPoolGradX(W, gZ, winners, shape)
 
 Only where Y goes nowhere else. Everything else is left to stock Theano: other
-modes of pooling, strided, dilated, grouped or unshared convolution, other dtypes,
+modes of pooling, windows above 2**16 pixels, strided, dilated, grouped or unshared convolution, other dtypes,
 feature maps that are used otherwise, gradients of gradients.
 """
 from theano_setup import theano
@@ -20,6 +20,8 @@ from theano.tensor.nnet.abstract_conv import (
 from theano.tensor.signal.pool import MaxPoolGrad, Pool
 
 from .conv_pool import ConvPool, ConvPoolGradW, ConvPoolGradX
+
+LARGEST_WINDOW = 2**16                  # pixels: the kernels keep a number for each on the stack
 
 
 def pool_window(node):
@@ -67,6 +69,8 @@ def geometry(node):
     # A single window that sticks out of the feature map is a smaller, whole one.
     ds, stride = zip(*[(y, y) if y is not None and not p and y < d and not node.op.ignore_border
                        else (d, s) for y, d, s, p in zip(Y, ds, stride, pad)])
+    if ds[0] * ds[1] > LARGEST_WINDOW:
+        return None
     return dict(border_mode=border, flip=bool(conv.filter_flip), ds=ds, stride=stride,
                 pad=pad, ignore_border=node.op.ignore_border, imshp=imshp, kshp=kshp)
 

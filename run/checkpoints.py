@@ -17,9 +17,7 @@ from run.state import epoch_of, is_due
 
 FORMAT = 4
 MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
-OFF = {name: FIRST_RUN[name] for name in (                 # what a file of an earlier version does not have
-    'decay', 'maxnorm', 'average', 'schedule', 'warmup', 'shift', 'rotate', 'zoom', 'elastic', 'refine')}
-KNOWN_LATER = {'eta', 'mu', 'batchsize', 'nepoch', 'seed', *OFF}      # in restore(), where the settings have them not
+MAY_BE_MISSING = {'batchsize', 'nepoch', 'seed', 'floatX'}         # in a file of an earlier version: not compared then
 
 
 class Checkpoint:
@@ -41,7 +39,7 @@ class Checkpoint:
         self.fingerprint = fingerprint(data)
 
     def __enter__(self):
-        self.lock = lock(self.path + '.lock')
+        self.lock = lock(self.path)
         self.loaded = None
         try:
             for part in glob.glob(glob.escape(part_of(self.path)) + '*.part'):      # of a process that was killed
@@ -65,7 +63,7 @@ class Checkpoint:
             raise FileError('%s: was written by an earlier version, %s: remove it to start anew' % (
                 self.path, 'which subtracted the mean image' if about['format'] == 3 else
                 'whose momentum had another formula'))
-        self.compare(about)
+        self.compare(about, self.written)
         if about['fingerprint'] != self.fingerprint:
             raise FileError('%s: is of a training on other data' % self.path)
         if about['versions'] != archive.versions():
@@ -73,13 +71,13 @@ class Checkpoint:
                   file=sys.stderr)
         return about, arrays
 
-    def compare(self, about):
-        """Notes the settings that are others than in the file; FileError where one of them may not be."""
-        there = {**OFF, **about['settings']}
-        needs_its_end = there['schedule'] != OFF['schedule'] or there['refine']
+    def compare(self, about, names):
+        """Notes which settings, of these names, are others than in the file; FileError where one of them may not be."""
+        earlier = {name: FIRST_RUN.get(name) for name in {*names, *FIRST_RUN} - MAY_BE_MISSING}
+        there = {**archive.as_read(self.path, earlier), **about['settings']}
+        needs_its_end = there['schedule'] != FIRST_RUN['schedule'] or there['refine']
         may_change = ('interval', 'data') if needs_its_end else MAY_CHANGE
-        unknown = KNOWN_LATER - set(self.written)
-        differ = [name for name in sorted(set(there) - unknown - set(may_change))
+        differ = [name for name in sorted(set(there).intersection(names) - set(may_change))
                   if there[name] != self.written.get(name)]
         refused = ['%s = %r, not %r' % (name, tuple_of(there[name]), self.settings.get(name)) for name in differ
                    if name not in self.may_change]
@@ -105,16 +103,18 @@ class Checkpoint:
         self.written = archive.as_read(self.path, self.settings)
         self.net = saved_nets.describe(net)
         self.beside = list(dict.fromkeys([*saved_nets.beside_params(net), *state.kept]))
-        for variable in self.beside:
+        for variable in self.beside + state.variables:
             if not isinstance(variable.get_value(borrow=True), np.ndarray):
                 raise FileError('%s: %.200s cannot be kept: must be numbers, as those of MRG_RandomStreams are' % (
                     self.path, variable))
         if self.loaded is None:
             return []
         about, arrays = self.loaded
-        self.compare(about)
-        if about['epoch'] > nepoch + 1:
-            raise FileError('%s: has %d epochs already: nepoch = %d is less' % (self.path, about['epoch'] - 1, nepoch))
+        self.compare(about, {**self.written, **about['settings']})
+        if about['epoch'] + bool(about['minibatch']) > nepoch + 1:
+            raise FileError('%s: has %d epochs%s already: nepoch = %d is less' % (
+                self.path, about['epoch'] - 1, ' and %d minibatches' % about['minibatch'] * bool(about['minibatch']),
+                nepoch))
         values = [arrays[name] for name in names_of(about['params'], about['variables'])]
         shapes = [variable.get_value(borrow=True).shape for variable in state.variables]
         other = difference(about, json.loads(json.dumps(self.net)))

@@ -4,8 +4,8 @@ import sys
 
 import mnist
 from nnet import AFUNC
-from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, integers, is_int, is_number, one_of,
-                          parse, typed)
+from run.settings import (BOOL, PAIR, POSITIVE_INT, SEED, SettingError, file_named, fits, integers, is_int, is_number,
+                          names_from, one_of, parse, typed)
 
 HIDDEN = ('conv', 'conv-conv', 'conv-full', 'full', 'full-full', 'conv-conv-conv', 'conv-conv-full', 'conv-full-full',
           'full-full-full')
@@ -57,7 +57,7 @@ RULES = {
     'zoom': SHARE, 'elastic': (lambda value: is_number(value, most=1000), 'a number from 0 to 1000'),
     'refine': integers(0, 10**9),
     'checkpoint': file_named('.npz'), 'resume': BOOL,
-    'change': (lambda value: value == '' or all(name in CHANGEABLE for name in value.split(',')),
+    'change': (lambda value: value == '' or fits(value, names_from(CHANGEABLE)),
                "'' or names of " + ', '.join(CHANGEABLE)),
     'save': file_named('.npz'),
 }

@@ -10,25 +10,30 @@ except ImportError:                              # not on Windows: there, two ru
 
 
 def lock(path):
-    """A file of this name that only this process holds, until unlock() or its end. Raises FileError."""
+    """A file PATH.lock that only this process holds, until unlock() or its end. Raises FileError.
+
+    A link and what it leads to are one path.
+    """
+    beside = os.path.realpath(path) + '.lock'
     try:
         while True:
-            file = open(path, 'w')
+            file = open(beside, 'w')
             if fcntl is None:
                 return file
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise FileError('%s: another run is using it' % path[:-len('.lock')])
+                raise FileError('%s: another run is using it' % path)
             except OSError:                                      # a file system without locks
                 return file
             with contextlib.suppress(FileNotFoundError):         # its last holder has removed it meanwhile: try again
-                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(beside)):
                     return file
     except OSError as error:
-        raise FileError('%s: cannot be written: %s' % (path, error.strerror))
+        raise FileError('%s.lock: cannot be written: %s' % (path, error.strerror))
 
 
 def unlock(file):
-    os.unlink(file.name)
+    with contextlib.suppress(OSError):                           # removed meanwhile, or its folder is
+        os.unlink(file.name)
     file.close()

@@ -33,6 +33,12 @@ def test_other_kinds_of_numbers_are_taken():
     assert logs[0] == logs[1] == logs[2]
 
 
+def test_no_examples_to_validate_may_be_none_at_all():
+    logs = [training.train(small_net(), changed(XV=None, tV=tV), 0.01, 0.5, 50, 1, 1, RNG(0))
+            for tV in (None, np.zeros(0, 'int32'))]
+    assert logs[0] == logs[1] and logs[0][3].endswith(' nan')
+
+
 D = small_data()
 CONV = ConvLayer(6, 8, 1, 3, 3, 2, (2, 2), 'tanh', rng=RNG(0))
 WRONG = [

@@ -113,6 +113,15 @@ def test_what_learns_something_else_does_not_count(small_mnist, monkeypatch):
     assert figures['does_not_learn_the_same'] == ['tensorflow', 'jax']
 
 
+def test_where_the_project_itself_fails_it_is_one_line(small_mnist, capsys, monkeypatch):
+    monkeypatch.setattr(bench, 'enter', lambda contender, job: (None, {}))
+    monkeypatch.setattr(bench.Peak, 'measure', lambda self: None)
+    prepared, peak = runs.prepare(['data=' + small_mnist, 'batchsize=10']), object.__new__(bench.Peak)
+    with pytest.raises(SystemExit) as end:
+        bench.run_net('conv16-ds4', ['project'], prepared, {'part': 1, 'threads': 1, 'repeats': 2}, peak, '')
+    assert end.value.code == 1 and 'conv16-ds4: this project itself does not run' in capsys.readouterr().err
+
+
 def test_a_worker_that_dies_tells_its_last_words(tmp_path):
     script = tmp_path / 'dies.py'
     script.write_text("import sys\nprint('\"1.0\"', flush=True)\nsys.stdin.readline()\nsys.exit('no memory left')")

@@ -1,9 +1,13 @@
 """A checkpoint resumed by another training than its own: refused by name, or told in the log where it is asked for."""
+import os
+import signal
+
 import numpy as np
 import pytest
 
 import mlp_2layer
 import mlp_3layer
+import training
 from convnet import ConvLayer
 from datasets.files import FileError
 from helpers import contents, small_data
@@ -41,6 +45,30 @@ def test_a_checkpoint_of_another_training_is_refused(four_epochs, changed, text,
         train(path, **changed)
     assert str(error.value) == '%s: %s' % (path, text) and error.value.status == 1
     assert contents(path) == before and capsys.readouterr().out == ''
+
+
+def test_a_run_is_not_ended_before_the_minibatches_it_has_done(tmp_path):
+    def stop(epoch, *_):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)            # heard after the next minibatch
+
+    path = tmp_path / 'a.npz'
+    with pytest.raises(training.Stopped):
+        train(path, after_epoch=stop)
+    with pytest.raises(FileError, match='has 2 epochs and 1 minibatches already: nepoch = 2 is less'):
+        train(path, nepoch=2)
+    assert train(path, nepoch=3) == train(tmp_path / 'b.npz', nepoch=3)
+
+
+def test_a_setting_that_the_file_does_not_know_was_off(tmp_path):
+    """A hyperparameter of one's own, added to the script since."""
+    path = tmp_path / 'a.npz'
+    log = train(path)
+    with pytest.raises(FileError, match='is of another training: smooth = None, not 0.1 '):
+        train(path, smooth=0.1)
+    assert train(path, pad1=0) == log
+    with pytest.raises(FileError, match='is of another training: pad1 = 0, not 2 '):
+        train(path, pad1=2)
 
 
 def test_what_is_named_in_change_may_be_another_between_epochs(four_epochs, tmp_path):

@@ -83,13 +83,13 @@ def test_an_optimiser_with_state_resumes_bit_for_bit_within_an_epoch(tmp_path):
 
 def test_lines_of_after_epoch_are_resumed_where_they_are(tmp_path):
     def note(epoch, net, log):
-        log += ['', '# after %d' % epoch, '4 of its own']
+        log += ['', '# after %d' % epoch, '4 of its own', '# eta: its own, too']
 
     path = tmp_path / 'a.npz'
     train(path, nepoch=2, after_epoch=note)
     whole = train(tmp_path / 'b.npz', after_epoch=note)
     assert train(path, after_epoch=note) == whole
-    assert whole[4:7] == ['', '# after 1', '4 of its own'] and len(whole[-1].split()) == 5
+    assert whole[4:8] == ['', '# after 1', '4 of its own', '# eta: its own, too'] and len(whole[-1].split()) == 5
 
 
 def test_settings_of_one_s_own_are_compared_as_they_are(tmp_path, capsys):
@@ -165,3 +165,16 @@ def test_nothing_is_left_of_parts_of_a_killed_save(tmp_path):
     with checkpoints.Checkpoint(path, {}, NoData, True) as checkpoint:
         assert checkpoint.loaded is None
     assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_link_and_its_file_are_one_checkpoint(tmp_path):
+    os.symlink('a.npz', str(tmp_path / 'link.npz'))
+    with checkpoints.Checkpoint(str(tmp_path / 'a.npz'), {}, NoData, True):
+        with pytest.raises(FileError, match='link.npz: another run is using it'):
+            checkpoints.Checkpoint(str(tmp_path / 'link.npz'), {}, NoData, True).__enter__()
+    assert os.listdir(str(tmp_path)) == ['link.npz']
+
+
+def test_a_lock_file_that_somebody_removes_is_not_missed(four_epochs, tmp_path):
+    path = tmp_path / 'a.npz'
+    assert train(path, after_epoch=lambda epoch, *_: epoch == 2 and os.unlink('%s.lock' % path)) == four_epochs[1]

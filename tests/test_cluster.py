@@ -57,7 +57,7 @@ def parent_of(pid):
 def test_killed_workers_lose_no_trial(folder, tmp_path):
     kills, workers, nepoch = amount(2, 20), amount(2, 4), amount(30, 300)       # trials must outlast the kills
     run = driver(*arguments(folder, tmp_path, nepoch, 'trials=%d' % (kills + 2), 'workers=%d' % workers))
-    rng = np.random.RandomState(0)
+    rng, killed = np.random.RandomState(0), 0
     for _ in range(kills):
         pids = wait_for_trials(run, 1)
         time.sleep(rng.uniform(0, 1.5))
@@ -66,6 +66,7 @@ def test_killed_workers_lose_no_trial(folder, tmp_path):
             worker = parent_of(pid)                         # that runs the trial
             if worker in descendants(run.pid):              # else the trial is about to end
                 os.kill(worker, signal.SIGKILL)
+                killed += 1
         except (OSError, ProcessLookupError):
             continue                                        # the trial had ended meanwhile
         until = time.time() + 5
@@ -73,7 +74,7 @@ def test_killed_workers_lose_no_trial(folder, tmp_path):
             time.sleep(0.05)
         assert not os.path.exists('/proc/%d' % pid)          # the trial has ended with it
     out, err = run.communicate(timeout=600)
-    assert run.returncode == 0, err
+    assert run.returncode == 0 and killed, err
     check_all(tmp_path, folder, kills + 2, nepoch)
 
 

@@ -75,3 +75,11 @@ def test_an_index_that_is_not_there_is_refused():
     v = T.dtensor4(), T.ivector(), T.lscalar(), T.dvector()
     with pytest.raises(ValueError, match='an index that is not in X'):
         theano.function(v, Distort()(*v))(np.zeros((3, 1, 4, 4)), np.array([3], 'int32'), 0, np.zeros(4))
+
+
+def test_what_has_another_shape_is_refused():
+    v = T.dtensor4(), T.ivector(), T.lscalar(), T.dvector()
+    with pytest.raises(ValueError, match='must have four limits'):
+        theano.function(v, Distort()(*v))(np.zeros((3, 1, 4, 4)), np.array([2], 'int32'), 0, np.zeros(1))
+    with pytest.raises(TypeError, match='of 2, 1, 0, 1 dimensions: must have 4, 1, 0, 1'):
+        Distort()(T.dmatrix(), *v[1:])

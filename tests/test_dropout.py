@@ -1,4 +1,4 @@
-"""Dropout: C against NumPy, gradients against finite differences, independence of threads."""
+"""Dropout: C against NumPy, gradients against finite differences."""
 from theano_setup import theano
 import numpy as np
 import pytest

@@ -113,6 +113,8 @@ def test_arguments_replace_values():
     ('save=/nowhere/a.npz', "save = '/nowhere/a.npz': must be ''"), ('save=3', "save = '3': must be ''"),
     ('resume=True', 'resume = True: checkpoint must name the file to resume from'),
     ('resume=1', 'resume = 1: must be True or False'),
+    ('change=1', "change = '1': must be '' or names"),
+    ('change=None', "change = 'None': must be '' or names"),
     ('change=seed', "change = 'seed': must be '' or names of eta, mu, batchsize"),
 ])
 def test_a_wrong_argument_is_one_line_and_status_2(argument, line):

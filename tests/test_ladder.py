@@ -36,9 +36,17 @@ def test_it_starts_at_the_best_net_of_the_article():
 
 def test_a_rung_is_compared_with_the_kept_one_before_it(monkeypatch):
     monkeypatch.setattr(ladder, 'NOT_KEPT', ['aside'])
+    monkeypatch.setattr(ladder, 'RUNGS', ['start', 'aside', 'up'])
     found = {'start': {0: 1.0, 1: 1.2}, 'aside': {0: 1.5, 1: 1.5}, 'up': {0: 0.75, 1: 1.0}}
     assert [np.round(differences, 9).tolist() for _, _, differences in ladder.steps(found)] == [
         [], [0.5, 0.3], [-0.25, -0.2]]
+
+
+def test_what_a_missing_rung_buys_is_not_counted_for_the_next_one(tmp_path, capsys):
+    write(tmp_path, 'start', {0: 1.0, 1: 1.1})
+    write(tmp_path, 'momentum', {0: 0.9, 1: 0.8})                   # stands on linear
+    ladder.main(['results=%s' % tmp_path])
+    assert capsys.readouterr().out.splitlines()[3].endswith('| 2 | 0.850 ± 0.071 |  |  |')
 
 
 def test_the_table_has_what_each_rung_buys(tmp_path, capsys):

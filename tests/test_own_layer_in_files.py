@@ -136,6 +136,17 @@ def test_what_no_file_can_keep_is_refused_by_name(tmp_path, nothing_compiled):
         training.train(net, small_data(), 0.04, 0.8, 10, 2, 1, RNG(0), None, kept)
 
 
+def test_an_optimiser_s_random_state_is_refused_by_name(tmp_path, nothing_compiled):
+    def noisy(cost, params):
+        stream = RandomStreams(1)
+        updates = {W: W + stream.normal(W.shape) for W in params}
+        return {**updates, **dict(stream.updates())}
+
+    with checkpoints.Checkpoint(str(tmp_path / 'a.npz'), {}, small_data(), True) as kept, pytest.raises(
+            FileError, match='RandomStateType.*cannot be kept: must be numbers'):
+        training.train(small_net(), small_data(), 0.04, 0.8, 10, 2, 1, RNG(0), None, kept, noisy)
+
+
 class Forgetful(WithArguments):
     """One whose arguments are not what it was built from."""
 

@@ -1,6 +1,7 @@
 """Pictures as their users make them, on small data; what is drawn, against the files and naive NumPy."""
 import os
 import struct
+import types
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import drawing
 import mlp_4layer
 import mnist
 import naive
+import nnet
 import pictures
 from convnet import ConvLayer
 from datasets.files import FileError
@@ -146,6 +148,30 @@ def test_a_net_or_digit_that_does_not_fit_is_one_line(folder, nets, tmp_path):
             (pictures.mistakes, dict(data=folder, net=str(broken)), FileError, 'broken.npz: not a saved net')]:
         with pytest.raises(error, match=words):
             draw(given(**{'net': nets['conv'][0], **settings}))
+
+
+class OwnLayer:
+    """All that a net asks of a layer: no Zshape, no W."""
+    H, params = 5, []
+
+    def output(self, X):
+        return X
+
+    def __repr__(self):
+        return 'OwnLayer'
+
+
+def test_filters_of_a_net_with_a_layer_of_one_s_own(rng, monkeypatch):
+    W = rng.normal(size=(5, 3)).astype('float32')
+    last = FullLayer(5, 3, 'softmax', rng=rng)
+    last.W.set_value(W)
+    saved = types.SimpleNamespace(net=nnet.Net(FullLayer(120, 5, 'tanh', rng=rng), OwnLayer(), last),
+                                  mean=np.zeros((1, 12, 10)))
+    monkeypatch.setattr(pictures, 'saved_nets_of', lambda given: [saved])
+    sheet = pictures.filters(given(layer=3)).axes[1].images[0].get_array()
+    assert np.isin(W, sheet).all()
+    with pytest.raises(SettingError, match='layer = 2: OwnLayer has no weights W of 2 or 4 dimensions'):
+        pictures.filters(given(layer=2))
 
 
 # ---- what is drawn

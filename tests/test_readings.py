@@ -8,6 +8,7 @@ import pytest
 import distances
 import logs
 import readings
+from run.settings import SettingError
 from runs import ARTICLE, PRINTED
 
 LOG = '''\
@@ -165,3 +166,8 @@ def test_the_picture_has_the_articles_points_over_every_seeds_curve(tmp_path):
     assert [list(line.get_ydata()) for line in lines] == [[1.6], [1.6, 1.5], [1.6, 1.5], [1.43]]
     assert list(panels[0, 0].lines[-1].get_ydata()) == pytest.approx(
         [0.0379495452887, 0.021452008206, 0.0169548339162, 0.00591079987465, 0.0018925089269], rel=1e-12)
+
+
+def test_settings_of_a_reading_are_joined_by_commas(capsys):
+    with pytest.raises(SettingError, match="readings = 'mean=False softmax=0.02': must be readings, separated by"):
+        readings.main(['readings=mean=False softmax=0.02'])

@@ -21,7 +21,8 @@ def parts(**kwargs):
 @pytest.mark.filterwarnings('ignore:.*Supervisor')
 @pytest.mark.parametrize('case, pooling', [
     (dict(subsample=(2, 1)), {}), (dict(filter_dilation=(1, 2)), {}), (dict(num_groups=2), {}),
-    ({}, dict(mode='average_inc_pad')), ({}, dict(mode='sum')), ({}, dict(ws=T.ivector('ds')))], ids=str)
+    ({}, dict(mode='average_inc_pad')), ({}, dict(mode='sum')), ({}, dict(ws=T.ivector('ds'))),
+    ({}, dict(ws=(300, 300)))], ids=str)
 def test_left_alone(case, pooling):
     X, W, Y = parts(**case)
     Z = pool_2d(Y, **dict(dict(ws=(2, 2), ignore_border=False), **pooling))

@@ -30,6 +30,13 @@ def test_figures_have_the_promised_form(small, tmp_path, capsys, monkeypatch):
     assert '\nproject: %.2f s of training' % result['seconds'] in out.out and '# seed 1: project' in out.err
 
 
+def test_where_the_project_itself_fails_it_is_one_line(small, capsys, monkeypatch):
+    monkeypatch.setattr(speedrun, 'enter', lambda contender, job: (None, {}))
+    with pytest.raises(SystemExit) as end:
+        speedrun.main(['seeds=2', 'peers=none', 'threads=1', 'data=drawn'])
+    assert end.value.code == 1 and 'speedrun: this project itself does not run' in capsys.readouterr().err
+
+
 def test_the_learning_rate_falls_to_0(small, tmp_path):
     job = speedrun.recipe({'data': 'drawn', 'threads': 1}, str(tmp_path))
     etas = np.load(str(tmp_path / 'etas.npy'))

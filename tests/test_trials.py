@@ -177,3 +177,15 @@ def test_each_trial_has_a_compile_folder_to_itself(tmp_path, monkeypatch):
         assert [os.path.basename(path) for path in (first, second)] == ['0', '1']
     with worker.compile_folder() as third:
         assert third == first
+
+
+@pytest.mark.parametrize('path', ['nnet.py', 'run/script.py', 'fused/ops/distort.h', 'theano_setup/patches/garbage.py'])
+def test_what_a_net_is_compiled_from_decides_whether_it_is_compiled(path, tmp_path, monkeypatch):
+    before = worker.fingerprint(str(tmp_path), ['ds1=(4,4)'])
+    assert worker.fingerprint(str(tmp_path), ['ds1=(2,2)']) != before
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text('new')
+    assert worker.fingerprint(str(tmp_path), ['ds1=(4,4)']) != before
+    monkeypatch.setenv('THEANO_FLAGS', 'optimizer=None')
+    (tmp_path / path).unlink()
+    assert worker.fingerprint(str(tmp_path), ['ds1=(4,4)']) != before
