@@ -3,7 +3,7 @@
 # make extras  adds IPython, matplotlib, Dask                  make doctor  prints what Theano runs on
 # make torture runs the tests of kills, damage and bad surroundings in full; make fuzz fuzzes the reader of data files
 # make test-pythons does all that on each Python from 3.8 to 3.14 that is here, and compares their logs
-# make tables  puts tables, logs and a picture into the READMEs, from what is in experiments/results
+# make tables  puts tables, logs and pictures into the READMEs, from what is in experiments/results
 # make peers   sets up PyTorch, TensorFlow and JAX, each in an environment of its own, for experiments/bench.py
 # make kernels compares the C of fused/ with plain loops, in programs without Python, and prints its GFLOP/s
 

@@ -166,7 +166,8 @@ def limit_norms(updates, params, maxnorm):
 
 
 def running_means(updates, params, average):
-    """A shared variable for each parameter, and updates by which it is the running mean of its values after the steps:
+    """A shared variable for each parameter, and updates by which it is the running mean of its values after the steps,
+    an exponential moving average (EMA):
 
         m <- a m + (1 - a) W,   a = min(average, (1 + n) / (10 + n)) after n steps: the first values are forgotten
     """

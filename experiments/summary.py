@@ -51,13 +51,10 @@ def statistics(values):
 def verdict(article, values):
     """Where the article's test error lies among ours."""
     mean, sd, _ = statistics(values)
-    if mean < article:
-        return 'ours is lower' + (', article within 2 sd' if article <= mean + 2 * sd else '')
-    if not sd > 0:                                   # one seed, or seeds that agree
-        return 'article is lower' if article < mean else 'the same'
-    if article >= mean - 2 * sd:
-        return 'article within 2 sd'
-    return 'article is lower by %.1f sd' % ((mean - article) / sd)
+    if mean == article or abs(mean - article) <= 2 * sd:
+        return 'the same' if mean == article else 'article within 2 sd'
+    lower = 'ours' if mean < article else 'article'
+    return '%s is lower' % lower + (' by %.1f sd' % (abs(mean - article) / sd) if sd > 0 else '')
 
 
 def duration(seconds):
@@ -126,9 +123,10 @@ def results_md(trials):
     logs = [log for of_run in trials.values() for log in of_run]
     diverged = ['- %s, seed %d: %s' % (name, log.seed, log.diverged) for name, of_run in trials.items()
                 for log in of_run if log.diverged]
+    times = [log.wall_seconds for log in logs if log.wall_seconds]
     timed = [name for name, of_run in trials.items() if name in ARTICLE and ARTICLE[name].article.wall
              and wall(of_run) and not any(log.changed for log in of_run)]
-    alone = 'one trial of each of the article\'s %d timed runs takes %s, and took\nthe article %s' % (
+    alone = 'one trial of each of the\narticle\'s %d timed runs takes %s, and took the article %s' % (
         len(timed), duration(sum(wall(trials[name]) for name in timed)),
         duration(sum(ARTICLE[name].article.wall for name in timed)))
     return '\n'.join([
@@ -138,8 +136,8 @@ def results_md(trials):
         'The time is the median over trials of a process from its start to its end, whatever else the machine did',
         'meanwhile. Nothing was chosen by the test error.', '',
         markdown(rows(trials)), '',
-        '%d trials, %s of trials\' time altogether%s.' % (
-            len(logs), duration(sum(log.wall_seconds or 0 for log in logs)), '; ' + alone if timed else ''), '',
+        '%d trials; the %d whose time is known took %s altogether%s.' % (
+            len(logs), len(times), duration(sum(times)), '; ' + alone if timed else ''), '',
         'Machine: %s. %s.' % tuple('; '.join(sorted({str(value) for value in values})) for values in (
             [log.machine for log in logs], [log.versions for log in logs])), '',
         '## Every seed', '',

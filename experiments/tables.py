@@ -65,7 +65,8 @@ def runs(_, ja):
                      *map(str, run.article[:3]), summary.duration(run.article.wall) if run.article.wall else ''])
     return markdown([head] + rows, (2, 3, 4)) + '\n\n' + (
         '記事に載っている数値: 50 エポック後の誤識別率と,6 コア 3.5 GHz の Xeon(実質 1 コア分)での所要時間.' if ja else
-        'As the article prints them: errors after 50 epochs; on a 6-core 3.5 GHz Xeon that used one core\'s worth.')
+        'As the article prints them: errors after 50 epochs; on a 6-core 3.5 GHz Xeon, of which about one core was in '
+        'use.')
 
 
 def results(names, ja):
@@ -135,10 +136,10 @@ def speedrun(_, ja):
                      '%.3f' % error, '%.1f' % result['seconds_to_compile_and_start'][contender],
                      '%.2f' % result['times_ours'][contender]])
     return markdown([head] + rows, range(1, 6)) + '\n\n' + (
-        '`%s`; %d 個の seed(比べた相手は %d 個)の平均,時間は中央値.テスト誤識別率の平均が 1 %% を下回ることの検定: p = %.2g.'
-        '%s; %s.' if ja else
-        '`%s`; means of %d seeds, of the others %d; medians of the times; test of a mean test error below 1 %%: '
-        'p = %.2g. %s; %s.') % (
+        '`%s`; %d 個の seed(比べた相手は %d 個)の平均,時間は中央値,比は同じ seed どうしの比の中央値.'
+        'テスト誤識別率の平均が 1 %% を下回ることの検定: p = %.2g.%s; %s.' if ja else
+        '`%s`; means of %d seeds, of the others %d; medians of the times, and of their ratios seed by seed; test of a '
+        'mean test error below 1 %%: p = %.2g. %s; %s.') % (
         result['settings'], result['n'], min(map(len, result['all'].values())), result['p'], result['machine'],
         result['date'])
 
@@ -186,16 +187,16 @@ def bench_captions(result, ja):
     facts = dict(result, NL=NL, spread=100 * spread, versions=', '.join(result['versions']))
     yield ((
         '%(NL)s 枚(%(data)s)の 1 エポックの秒数,%(repeats)d 回の中央値(最大と最小の差は最大で %(spread).0f %%).%(threads)d '
-        'スレッド,float32,エポックの最初の %(minibatches)d ミニバッチから換算.終わりの 3 列は,このプロジェクトが FMA の最高速度 '
-        '%(peak_gflops).0f GFLOP/s のうちどれだけに達したか(密な convolution の演算をすべて数えるので,max-pooling と画像の背景が'
+        'スレッド,float32,エポックの最初の,多くとも %(minibatches)d ミニバッチから換算.終わりの 3 列は,このプロジェクトが FMA の'
+        '最高速度 %(peak_gflops).0f GFLOP/s のうちどれだけに達したか(密な convolution の演算をすべて数えるので,max-pooling と画像の背景が'
         '不要にする演算の分だけ 100 %% を超えることがある).記事: 所要時間 / 50,2015 年,6 コア 3.5 GHz Xeon の実質 1 コア分.'
         '%(machine)s; %(versions)s; %(date)s.') if ja else (
         'Seconds per training epoch of %(NL)s images (%(data)s), median of %(repeats)d (highest less lowest: at most '
-        '%(spread).0f %% of it); %(threads)d threads, float32, scaled from the first %(minibatches)d minibatches. Last '
-        'columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s, that this project reaches: all operations of a '
+        '%(spread).0f %% of it); %(threads)d threads, float32, scaled from the first %(minibatches)d minibatches at '
+        'most. Last columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s, that this project reaches: all operations of a '
         'dense convolution count, also those that max-pooling and the background of images make needless, hence more '
-        'than 100 %%. Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon that used one core\'s worth. '
-        '%(machine)s; %(versions)s; %(date)s.')) % facts
+        'than 100 %%. Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon, of which about one core was in '
+        'use. %(machine)s; %(versions)s; %(date)s.')) % facts
     shares = [100 * net.get('checkpoint_share_of_epoch', 0) for net in result['nets'].values()]
     if all(shares):
         yield ('エポックごとのチェックポイントは,その %.1f〜%.1f %% かかる.' if ja else

@@ -1,4 +1,4 @@
-"""Minibatches whose images are distorted at random while they are gathered, on all cores."""
+"""Data augmentation: minibatches whose images are distorted at random while they are gathered, on all cores."""
 from theano_setup import theano
 import theano.tensor as T
 

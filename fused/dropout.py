@@ -33,7 +33,7 @@ class Dropout(KernelOp):
         outputs[0][0] = np.where(kept.reshape(X.shape), X * X.dtype.type(1 / (1 - drop)), X.dtype.type(0))
 
 
-def scattered(n):
+def hashed(n):
     n = (n ^ n >> np.uint32(16)) * np.uint32(0x7feb352d)
     n = (n ^ n >> np.uint32(15)) * np.uint32(0x846ca68b)
     return n ^ n >> np.uint32(16)
@@ -41,9 +41,9 @@ def scattered(n):
 
 def short_key(key):
     low, high = (np.array([int(key) >> shift & 0xffffffff], 'uint32') for shift in (0, 32))
-    return scattered(low + np.uint32(0x9e3779b9) * scattered(high))
+    return hashed(low + np.uint32(0x9e3779b9) * hashed(high))
 
 
 def random_at(key, place):
     """Random numbers, uint32, of the places, as kernels/random.h has them."""
-    return scattered(key + scattered(place + np.uint32(0x9e3779b9)))
+    return hashed(key + hashed(place + np.uint32(0x9e3779b9)))

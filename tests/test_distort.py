@@ -7,7 +7,7 @@ from scipy.interpolate import BSpline
 from scipy.ndimage import map_coordinates
 
 from fused.distort import Distort
-from fused.dropout import random_at, scattered, short_key
+from fused.dropout import random_at, hashed, short_key
 
 KNOT, KEY = 7, 2**35 + 11
 
@@ -38,7 +38,7 @@ def distorted(X, index, most):
     Z, (nch, row, col) = np.empty((len(index),) + X.shape[1:]), X.shape[1:]
     r, c = np.mgrid[:row, :col].astype(float)
     for i, n in enumerate(index):
-        key = scattered(short_key(KEY) + np.uint32(i))
+        key = hashed(short_key(KEY) + np.uint32(i))
         angle, scale = np.deg2rad(rotate * uniform(key, [0])[0]), 1 / (1 + zoom * uniform(key, [1])[0])
         dy, dx = whole(key, 2, shift), whole(key, 3, shift)
         y, x = scale * (r - (row - 1) / 2), scale * (c - (col - 1) / 2)

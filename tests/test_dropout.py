@@ -11,13 +11,13 @@ X = np.random.RandomState(0).normal(size=(50, 7, 6, 5)).astype('float32') + 10
 
 def left_out(X, key, drop):
     """X after Dropout, written anew in Python's own integers."""
-    def scattered(n):
+    def hashed(n):
         n = (n ^ n >> 16) * 0x7feb352d & 0xffffffff
         n = (n ^ n >> 15) * 0x846ca68b & 0xffffffff
         return n ^ n >> 16
 
-    key = scattered((key & 0xffffffff) + 0x9e3779b9 * scattered(key >> 32 & 0xffffffff) & 0xffffffff)
-    drawn = np.array([scattered(key + scattered(place + 0x9e3779b9 & 0xffffffff) & 0xffffffff)
+    key = hashed((key & 0xffffffff) + 0x9e3779b9 * hashed(key >> 32 & 0xffffffff) & 0xffffffff)
+    drawn = np.array([hashed(key + hashed(place + 0x9e3779b9 & 0xffffffff) & 0xffffffff)
                       for place in range(X.size)])
     return np.where(drawn.reshape(X.shape) / 2**32 < drop, 0, X / (1 - drop))
 

@@ -86,7 +86,7 @@ static void compare_distort()
     for (long i = 0; i < n; i++)
         for (long k = 0; k < d.nch; k++)
             for (long p = 0; p < pixels; p++) {
-                const uint32_t key = scattered(short_key(d.key) + (uint32_t)i);
+                const uint32_t key = hashed(short_key(d.key) + (uint32_t)i);
                 const double want = distorted(&d, X + index[i] * image + k * pixels, key, p / d.col, p % d.col);
                 EXPECT(fabs(have[i * image + k * pixels + p] - want) < 1 / 2000.);
             }

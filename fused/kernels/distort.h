@@ -183,6 +183,6 @@ static int distort(Scratch *s, real *Z, const Distortion *d, const ptrdiff_t *in
         return NO_MEMORY;
     #pragma omp parallel for schedule(static)
     for (len i = 0; i < n; i++)
-        distort_image(d, Z + i * image, d->X + index[i] * image, scattered(key + (uint32_t)i), scratch + THREAD * reals);
+        distort_image(d, Z + i * image, d->X + index[i] * image, hashed(key + (uint32_t)i), scratch + THREAD * reals);
     return DONE;
 }
