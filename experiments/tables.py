@@ -193,10 +193,10 @@ def bench_captions(result, ja):
         '%(machine)s; %(versions)s; %(date)s.') if ja else (
         'Seconds per training epoch of %(NL)s images (%(data)s), median of %(repeats)d (highest less lowest: at most '
         '%(spread).0f %% of it); %(threads)d threads, float32, scaled from the first %(minibatches)d minibatches at '
-        'most. Last columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s, that this project reaches: all operations of '
-        'a dense convolution count, also those that max-pooling and the background of images make needless, hence more '
-        'than 100 %%. Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon, of which about one core was in '
-        'use. %(machine)s; %(versions)s; %(date)s.')) % facts
+        'most. Last columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s, that this project reaches: all '
+        'operations of a dense convolution count, also those that max-pooling and the background of images make '
+        'needless, hence more than 100 %%. Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon, of which about '
+        'one core was in use. %(machine)s; %(versions)s; %(date)s.')) % facts
     shares = [100 * net.get('checkpoint_share_of_epoch', 0) for net in result['nets'].values()]
     if all(shares):
         yield ('エポックごとのチェックポイントは,その %.1f〜%.1f %% かかる.' if ja else
