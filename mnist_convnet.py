@@ -11,9 +11,6 @@ import time
 from theano_setup import theano
 import numpy as np
 
-import mlp_2layer
-import mlp_3layer
-import mlp_4layer
 import mnist
 import training
 from convnet import ConvLayer
@@ -80,7 +77,7 @@ with script.ending():
 
     dataset = mnist.load(data, NL, NV=NV)
     with script.named('softmax layer'):
-        net = {1: mlp_2layer, 2: mlp_3layer, 3: mlp_4layer}[len(layers)].Net(*layers, dataset.K, rng)
+        net = saved_nets.net_of(layers, dataset.K, rng)
 
     with contextlib.ExitStack() as files:
         if save:

@@ -121,10 +121,16 @@ def build(about):
     for n, description in enumerate(descriptions):
         same = description.get('same', n)
         layers.append(layers[same] if same < n else layer_of(description))
-    cls = NETS.get(len(layers))
-    if cls and type(layers[-1]) is nnet.FullLayer and layers[-1].afunc == 'softmax' and layers[-1].withBias:
-        return cls(*layers[:-1], layers[-1].H, np.random.RandomState(0))
+    if type(layers[-1]) is nnet.FullLayer and layers[-1].afunc == 'softmax' and layers[-1].withBias:
+        return net_of(layers[:-1], layers[-1].H, np.random.RandomState(0))
     return nnet.Net(*layers)
+
+
+def net_of(hidden, K, rng):
+    """The net of hidden layers and a softmax layer of K classes, whose weights rng draws."""
+    if len(hidden) + 1 in NETS:
+        return NETS[len(hidden) + 1](*hidden, K, rng)
+    return nnet.Net(*hidden, nnet.softmax_layer(hidden[-1].H, K, rng))
 
 
 @contextlib.contextmanager

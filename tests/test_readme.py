@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from conftest import ROOT
+from run.saved_nets import load_net
 
 
 def blocks():
@@ -31,6 +32,25 @@ def test_the_ideas_in_the_readme_run_one_after_the_other(tmp_path):
     assert all(cost[2] < cost[0] for cost in costs), costs          # each of them learns
     assert costs[0][0] == pytest.approx(2.30, abs=0.02) and len(set(map(tuple, costs))) == 5
     assert re.search(r'^norms: \[\S+, \S+\]$', run.stdout, re.M)
+
+
+@pytest.mark.parametrize('line, header', [
+    ('layers[1:] = [MaxoutLayer(layers[0].H, 100, 2, Wsigma, rng)]', '### 3-layer\n'),
+    ('layers.append(MaxoutLayer(layers[-1].H, 100, 2, Wsigma, rng))', '### 5-layer net\n')])
+def test_a_layer_put_into_the_script_is_trained_and_saved(line, header, tmp_path, monkeypatch):
+    with open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
+        assert line.replace('MaxoutLayer(layers[-1].H, 100, 2, Wsigma, rng)', '...') in file.read()
+    (tmp_path / 'maxout.py').write_text(blocks()[0])
+    with open(os.path.join(ROOT, 'mnist_convnet.py')) as file:
+        script = file.read()
+    edited = script.replace('    dataset = ', '    from maxout import MaxoutLayer\n    %s\n    dataset = ' % line)
+    (tmp_path / 'edited.py').write_text(edited)
+    run = subprocess.run([sys.executable, 'edited.py', 'data=drawn', 'NL=500', 'nepoch=1', 'hidden=conv-full-full',
+                          'save=net.npz'], cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT),
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert run.returncode == 0 and header in run.stdout and '# MaxoutLayer(D ' in run.stdout, run.stderr
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert 'MaxoutLayer(D ' in repr(load_net(str(tmp_path / 'net.npz')).net)
 
 
 @pytest.mark.skipif(not os.environ.get('MNIST_DIR'), reason='MNIST_DIR names no folder with MNIST')
