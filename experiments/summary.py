@@ -124,6 +124,7 @@ def results_md(trials):
     diverged = ['- %s, seed %d: %s' % (name, log.seed, log.diverged) for name, of_run in trials.items()
                 for log in of_run if log.diverged]
     times = [log.wall_seconds for log in logs if log.wall_seconds]
+    unknown = len(logs) - len(times)
     timed = [name for name, of_run in trials.items() if name in ARTICLE and ARTICLE[name].article.wall
              and wall(of_run) and not any(log.changed for log in of_run)]
     alone = 'one trial of each of the\narticle\'s %d timed runs takes %s, and took the article %s' % (
@@ -136,8 +137,9 @@ def results_md(trials):
         'The time is the median over trials of a process from its start to its end, whatever else the machine did',
         'meanwhile. Nothing was chosen by the test error.', '',
         markdown(rows(trials)), '',
-        '%d trials; the %d whose time is known took %s altogether%s.' % (
-            len(logs), len(times), duration(sum(times)), '; ' + alone if timed else ''), '',
+        '%d trials took %s altogether%s%s.' % (
+            len(logs), duration(sum(times)), ' (without %d whose time is not known)' % unknown if unknown else '',
+            '; ' + alone if timed else ''), '',
         'Machine: %s. %s.' % tuple('; '.join(sorted({str(value) for value in values})) for values in (
             [log.machine for log in logs], [log.versions for log in logs])), '',
         '## Every seed', '',
