@@ -56,8 +56,9 @@ OTHERS = {
 BEST = {'W1nch': 32, 'W2nch': 64, 'ds1': (3, 3), 'st1': (2, 2), 'ds2': (3, 3), 'st2': (2, 2), 'afunc1': 'ReLu',
         'afunc2': 'ReLu', 'mu': 0.9, 'schedule': 'linear', 'NL': 60000, 'NV': 0}
 FRONTIER = {
-    'frontier': Run(dict(BEST, hidden='conv-conv-conv', pad2=2, W3nch=128, pad3=1, ds3=(3, 3), st3=(2, 2),
-                         afunc3='ReLu', drop1=0.2, drop2=0.3, drop3=0.5, nepoch=36), None),
+    'frontier': Run({'hidden': 'conv-conv-full', 'W1nch': 20, 'W2nch': 40, 'H3': 1000, 'afunc1': 'ReLu',
+                     'afunc2': 'ReLu', 'afunc3': 'ReLu', 'drop2': 0.5, 'drop3': 0.5, 'mu': 0.9, 'schedule': 'linear',
+                     'NL': 60000, 'NV': 0, 'nepoch': 100}, None),
     'frontier-3layer': Run(dict(BEST, hidden='conv-conv', drop1=0.2, drop2=0.4, nepoch=24), None),
     # The ladder's top.
     'frontier-distorted': Run(dict(BEST, hidden='conv-conv-full', afunc3='ReLu', drop3=0.5, shift=2, rotate=10.,
