@@ -59,7 +59,7 @@ def test_a_change_of_the_c_or_of_a_constant_is_another_version(monkeypatch):
     assert version() != before
 
 
-@pytest.mark.parametrize('program', ['sanitized/conv16-conv16-ds2', 'sanitized/any', 'fast/frontier-second',
+@pytest.mark.parametrize('program', ['sanitized/conv16-conv16-ds2', 'sanitized/any', 'fast/distorted-second',
                                      'fast/dense'])
 def test_kernels_equal_plain_loops_without_python(program):
     """A sample: all are in `make kernels`."""
