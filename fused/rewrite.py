@@ -7,8 +7,9 @@
     gX = ..._gradInputs(W, gY, shape)      gX = ConvPoolGradX(W, gZ, winners, shape)
 
 Only where Y goes nowhere else. Everything else is left to stock Theano: other
-modes of pooling, windows above 2**16 pixels, strided, dilated, grouped or unshared convolution, other dtypes,
-feature maps that are used otherwise, gradients of gradients.
+modes of pooling, very large windows, strided, dilated, grouped or unshared
+convolution, other dtypes, feature maps that are used otherwise, gradients of
+gradients.
 """
 from theano_setup import theano
 import theano.tensor as T

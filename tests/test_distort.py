@@ -7,7 +7,7 @@ from scipy.interpolate import BSpline
 from scipy.ndimage import map_coordinates
 
 from fused.distort import Distort
-from fused.dropout import random_at, hashed, short_key
+from fused.dropout import hashed, random_at, short_key
 
 KNOT, KEY = 7, 2**35 + 11
 

@@ -150,30 +150,6 @@ def test_a_net_or_digit_that_does_not_fit_is_one_line(folder, nets, tmp_path):
             draw(given(**{'net': nets['conv'][0], **settings}))
 
 
-class OwnLayer:
-    """All that a net asks of a layer: no Zshape, no W."""
-    H, params = 5, []
-
-    def output(self, X):
-        return X
-
-    def __repr__(self):
-        return 'OwnLayer'
-
-
-def test_filters_of_a_net_with_a_layer_of_one_s_own(rng, monkeypatch):
-    W = rng.normal(size=(5, 3)).astype('float32')
-    last = FullLayer(5, 3, 'softmax', rng=rng)
-    last.W.set_value(W)
-    saved = types.SimpleNamespace(net=nnet.Net(FullLayer(120, 5, 'tanh', rng=rng), OwnLayer(), last),
-                                  mean=np.zeros((1, 12, 10)))
-    monkeypatch.setattr(pictures, 'saved_nets_of', lambda given: [saved])
-    sheet = pictures.filters(given(layer=3)).axes[1].images[0].get_array()
-    assert np.isin(W, sheet).all()
-    with pytest.raises(SettingError, match='layer = 2: OwnLayer has no weights W of 2 or 4 dimensions'):
-        pictures.filters(given(layer=2))
-
-
 # ---- what is drawn
 
 @pytest.mark.parametrize('runs, names', [
@@ -272,3 +248,27 @@ def test_colour_images_are_drawn(tmp_path, capsys):
     for name in ('filters', 'maps', 'mistakes', 'confusion'):
         pictures.main([name, 'data=' + folder, 'results=%s' % tmp_path])
         assert (tmp_path / (name + '.png')).stat().st_size > 1000
+
+
+class OwnLayer:
+    """All that a net asks of a layer: no Zshape, no W."""
+    H, params = 5, []
+
+    def output(self, X):
+        return X
+
+    def __repr__(self):
+        return 'OwnLayer'
+
+
+def test_filters_of_a_net_with_a_layer_of_one_s_own(rng, monkeypatch):
+    W = rng.normal(size=(5, 3)).astype('float32')
+    last = FullLayer(5, 3, 'softmax', rng=rng)
+    last.W.set_value(W)
+    saved = types.SimpleNamespace(net=nnet.Net(FullLayer(120, 5, 'tanh', rng=rng), OwnLayer(), last),
+                                  mean=np.zeros((1, 12, 10)))
+    monkeypatch.setattr(pictures, 'saved_nets_of', lambda given: [saved])
+    sheet = pictures.filters(given(layer=3)).axes[1].images[0].get_array()
+    assert np.isin(W, sheet).all()
+    with pytest.raises(SettingError, match='layer = 2: OwnLayer has no weights W of 2 or 4 dimensions'):
+        pictures.filters(given(layer=2))
