@@ -1,11 +1,11 @@
 """What each change buys, from the article's best net on: validation errors of the runs of the ladder, paired by seed.
 
     python experiments/trials.py runs=ladder trials=5       trains them
-    python experiments/ladder.py                            a table, of the rungs that are there
-    python experiments/ladder.py png=FILE                   a picture of it
+    python experiments/ladder.py                            tables, of the rungs and choices that are there
+    python experiments/ladder.py png=FILE                   a picture of the rungs
 
-Each rung has one change more than the last one before it that was kept; what buys nothing is not kept. Test errors are
-not looked at.
+Each rung has one change more than the last one before it that was kept; what buys nothing is not kept. The choices are
+the nets that the ladder does not lead to, and one change of each. Test errors are not looked at.
 """
 import os
 import sys
@@ -16,25 +16,27 @@ import numpy as np
 from run import script, settings
 import drawing
 from groups import groups_of
-from runs import NOT_KEPT, RUNGS
+from runs import CHOICES, NOT_KEPT, RUNGS, STARTS
 from summary import statistics
 
 DEFAULTS = {'results': RESULTS, 'png': ''}
 RULES = {'results': (lambda value: isinstance(value, str) and value, 'a folder of results'), 'png': drawing.FILE}
 
 
-def errors(results):
-    """{rung: {seed: validation error in % after the last epoch}}, of trials that ended, in the ladder's order."""
+def errors(results, rungs):
+    """{rung: {seed: validation error in % after the last epoch}}, of trials that ended, in the order of the rungs."""
     logs = os.path.join(results, 'logs')
-    there = [os.path.join(logs, 'ladder-' + rung) for rung in RUNGS]
+    there = [os.path.join(logs, 'ladder-' + rung) for rung in rungs]
     groups = groups_of([path for path in there if os.path.isdir(path)]) if any(map(os.path.isdir, there)) else []
     return {group.name[len('ladder-'):]: {log.seed: log.test[3] for log in group.logs if log.test} for group in groups}
 
 
-def steps(found):
+def steps(found, rungs):
     """[(rung, its errors, differences from the kept rung before it on the seeds that both have)] of those found."""
     before, result = None, []
-    for rung in RUNGS:
+    for rung in rungs:
+        if rung in STARTS:
+            before = None
         seeds = sorted(set(found.get(rung, ())) & set(found.get(before, ())))
         if rung in found:
             result.append((rung, list(found[rung].values()),
@@ -44,11 +46,11 @@ def steps(found):
     return result
 
 
-def table(results):
+def table(results, rungs):
     """In Markdown: a row for each rung, from below."""
     lines = ['| rung | change | seeds | valid % | buys | 95 % |', '|---|---|---:|---:|---:|---|']
-    for rung, values, differences in steps(errors(results)):
-        change = ' '.join(settings.typed(*item) for item in RUNGS[rung].items())
+    for rung, values, differences in steps(errors(results, rungs), rungs):
+        change = ' '.join(settings.typed(*item) for item in rungs[rung].items())
         mean, sd, _ = statistics(values)
         bought, _, (low, high) = statistics(differences) if differences else (np.nan, np.nan, (np.nan, np.nan))
         lines.append('| %s | `%s` | %d | %.3f ± %.3f | %s | %s |' % (
@@ -81,12 +83,13 @@ def main(arguments):
     given = settings.parse(__doc__, DEFAULTS, RULES, arguments)
     if given['png']:
         drawing.load_matplotlib()
-    found = errors(given['results'])
-    if not found:
+    found = errors(given['results'], RUNGS)
+    if not found and not errors(given['results'], CHOICES):
         raise settings.SettingError('results = %s: has no trial of the ladder: '
                                     '`python experiments/trials.py runs=ladder` '
                                     'trains them' % given['results'])
-    print(table(given['results']))
+    print(table(given['results'], RUNGS) + '\n')
+    print(table(given['results'], CHOICES))
     if given['png']:
         drawing.save(figure_of(found), given['png'])
 

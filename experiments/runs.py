@@ -71,6 +71,12 @@ SPEEDRUN = {'speedrun': Run({
     'withBias': True, 'Wsigma': 'He', 'eta': 0.1, 'mu': 0.9, 'schedule': 'linear', 'NL': 60000, 'NV': 0,
     'nepoch': 4}, None)}
 
+
+def without_NV(run):
+    """The settings of a run on all 60000 for 50000, and 10000 to validate."""
+    return {name: value for name, value in run.settings.items() if name not in ('NL', 'NV')}
+
+
 # From the article's best net on, one change at a time; 12 epochs, then 36, 100, 200. ladder.py tells what each buys.
 RUNGS = {
     'start': dict(SETTINGS['conv16-full400'], nepoch=12),
@@ -99,15 +105,33 @@ RUNGS = {
     'refine': {'refine': 15},
     'refine-longer': {'nepoch': 200, 'refine': 20},
 }
+# The nets that the ladder does not lead to, as they were chosen on the validation examples, and one change of each.
+CHOICES = {
+    'frontier': without_NV(FRONTIER['frontier']),
+    'frontier-drop3-alone': {'drop2': 0.},
+    'frontier-shorter': {'nepoch': 50},
+    'frontier-three-conv': {
+        'hidden': 'conv-conv-conv', 'W1nch': 32, 'W2nch': 64, 'W3nch': 128, 'ds1': (3, 3), 'st1': (2, 2),
+        'ds2': (3, 3), 'st2': (2, 2), 'ds3': (3, 3), 'st3': (2, 2), 'pad2': 2, 'pad3': 1, 'drop1': 0.2, 'drop2': 0.3,
+        'nepoch': 36},
+    'frontier-3layer': without_NV(FRONTIER['frontier-3layer']),
+    'frontier-3layer-drop2-alone': {'drop1': 0.},
+    'frontier-3layer-conv-full': {'hidden': 'conv-full'},
+    'speedrun': without_NV(SPEEDRUN['speedrun']),
+    'speedrun-3-epochs': {'nepoch': 3},
+}
+STARTS = ['start', 'frontier', 'frontier-3layer', 'speedrun']                 # which stand on no other
 # What buys nothing, or too little for its time: the rungs above do without.
 NOT_KEPT = ['he', 'bias', 'average', 'decay', 'maxnorm', 'he-deeper', 'pad', 'drop-before', 'rotate', 'rotate-longer',
-            'refine-longer']
+            'refine-longer'] + [rung for rung in CHOICES if rung not in STARTS]
 
 
 def ladder():
     """{name: Run} of the rungs: each has the changes of those below it that are kept, too."""
     found, kept = {}, {}
-    for rung, change in RUNGS.items():
+    for rung, change in {**RUNGS, **CHOICES}.items():
+        if rung in STARTS:
+            kept = {}
         found['ladder-' + rung] = Run({**kept, **change}, None)
         if rung not in NOT_KEPT:
             kept = found['ladder-' + rung].settings

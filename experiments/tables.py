@@ -18,7 +18,7 @@ from datasets.files import write_whole
 from run import script, settings
 from run.settings import typed
 from groups import groups_of, seeds_of, tested
-from runs import ARTICLE
+from runs import ARTICLE, CHOICES, RUNGS
 import ladder
 import logs
 import pictures
@@ -108,8 +108,8 @@ def ranking(_, ja):
                         readings.test_lines(trials, whole[:3])])
 
 
-def rungs(_, ja):
-    return ladder.table(RESULTS)
+def rungs(name, ja):
+    return ladder.table(RESULTS, CHOICES if name == 'choices' else RUNGS)
 
 
 def scaling(_, ja):

@@ -23,23 +23,25 @@ def write(results, rung, errors):
 
 def test_each_rung_has_one_change_more_than_the_kept_one_before_it(monkeypatch):
     monkeypatch.setattr(runs, 'RUNGS', {'start': {'eta': 0.1}, 'aside': {'mu': 0.5}, 'up': {'decay': 0.1}})
+    monkeypatch.setattr(runs, 'CHOICES', {'frontier': {'nepoch': 9}, 'shorter': {'nepoch': 5}})
     monkeypatch.setattr(runs, 'NOT_KEPT', ['aside'])
     assert {name: run.settings for name, run in runs.ladder().items()} == {
-        'ladder-start': {'eta': 0.1}, 'ladder-aside': {'eta': 0.1, 'mu': 0.5}, 'ladder-up': {'eta': 0.1, 'decay': 0.1}}
+        'ladder-start': {'eta': 0.1}, 'ladder-aside': {'eta': 0.1, 'mu': 0.5}, 'ladder-up': {'eta': 0.1, 'decay': 0.1},
+        'ladder-frontier': {'nepoch': 9}, 'ladder-shorter': {'nepoch': 5}}
 
 
 def test_it_starts_at_the_best_net_of_the_article():
     best = min(runs.ARTICLE.values(), key=lambda run: run.article.test)
     assert runs.LADDER['ladder-start'].settings == dict(best.settings, nepoch=12)
-    assert set(runs.NOT_KEPT) < set(runs.RUNGS)
+    assert set(runs.NOT_KEPT) < {*runs.RUNGS, *runs.CHOICES}
 
 
 def test_a_rung_is_compared_with_the_kept_one_before_it(monkeypatch):
     monkeypatch.setattr(ladder, 'NOT_KEPT', ['aside'])
-    monkeypatch.setattr(ladder, 'RUNGS', ['start', 'aside', 'up'])
-    found = {'start': {0: 1.0, 1: 1.2}, 'aside': {0: 1.5, 1: 1.5}, 'up': {0: 0.75, 1: 1.0}}
-    assert [np.round(differences, 9).tolist() for _, _, differences in ladder.steps(found)] == [
-        [], [0.5, 0.3], [-0.25, -0.2]]
+    found = {'start': {0: 1.0, 1: 1.2}, 'aside': {0: 1.5, 1: 1.5}, 'up': {0: 0.75, 1: 1.0},
+             'frontier': {0: 0.5, 1: 0.5}}                                          # which stands on no other
+    assert [np.round(differences, 9).tolist() for _, _, differences in ladder.steps(found, list(found))] == [
+        [], [0.5, 0.3], [-0.25, -0.2], []]
 
 
 def test_what_a_missing_rung_buys_is_not_counted_for_the_next_one(tmp_path, capsys):
@@ -54,7 +56,7 @@ def test_the_table_has_what_each_rung_buys(tmp_path, capsys):
     write(tmp_path, 'start', first)
     write(tmp_path, 'linear', second)
     ladder.main(['results=%s' % tmp_path])
-    lines = capsys.readouterr().out.splitlines()[2:]
+    lines = capsys.readouterr().out.splitlines()[2:4]
     assert lines[0].startswith('| start | `') and lines[0].endswith('| 4 | 1.050 ± 0.129 |  |  |')
     differences = [second[seed] - first[seed] for seed in (1, 2, 3)]
     mean, half = sum(differences) / 3, stats.t.ppf(0.975, 2) * stats.sem(differences)
