@@ -80,6 +80,9 @@ def test_gradients_agree_with_finite_differences(shape, afunc, mode, rng, float6
     (dict(ds='22'), "ds = '22': must be two whole numbers, such as (2, 2)"),
     (dict(ds=()), 'ds = (): must be two whole numbers, such as (2, 2)'),
     (dict(rng=0), 'rng = 0: must be a numpy RandomState'),
+    (dict(st=(0, 2)), 'st[0] = 0: must be a whole number from 1 to 1000000000'),
+    (dict(pad=-1), 'pad = -1: must be a whole number from 0 to 1000000000'),
+    (dict(drop=1), 'drop = 1: must be a number of at least 0 and below 1'),
 ])
 def test_wrong_arguments_are_named(arguments, line):
     right = dict(Xrow=28, Xcol=28, Xnch=1, Wrow=5, Wcol=5, Wnch=16, ds=(2, 2), afunc='linear',

@@ -62,6 +62,18 @@ def test_the_log_does_not_depend_on_the_number_of_threads(folder, hidden):
     assert len(logs) == 1 and logs.pop().count('\n') > 8
 
 
+def test_nor_does_it_with_all_that_regularises(folder):
+    settings = ('hidden=conv-conv-full', 'W1nch=20', 'pad1=2', 'ds1=(3,3)', 'st1=(2,2)', 'pad2=2', 'ds2=(3,3)',
+                'st2=(2,2)', 'H3=50', 'afunc1=ReLu', 'Wsigma=He', 'drop1=0.1', 'drop2=0.2', 'drop3=0.5', 'decay=0.001',
+                'maxnorm=2.0', 'average=0.9', 'mu=(0.5,0.9,2)', 'schedule=cosine', 'warmup=1', 'shift=1', 'rotate=10.0',
+                'zoom=0.1', 'elastic=1.0', 'refine=1', 'nepoch=3', 'interval=1', 'NL=500')
+    logs = {run_script('data=' + folder, *settings, OMP_NUM_THREADS=str(threads)).stdout for threads in (1, 2, 3)}
+    log, = logs
+    line, = (line for line in log.split('\n') if line.startswith('# settings: '))
+    typed = [name for name in shlex.split(line) if not name.startswith(('W2nch', 'W1dim', 'W2dim'))]
+    assert set(settings) <= set(typed) and log.count('\n') > 8
+
+
 def test_double_precision_trains_alike(folder):
     logs = [run_script('data=' + folder, 'hidden=conv-full', *SMALL,
                        THEANO_FLAGS=os.environ['THEANO_FLAGS'] + ',floatX=' + floatX)

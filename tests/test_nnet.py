@@ -6,6 +6,7 @@ import theano
 import theano.tensor as T
 
 import naive
+from convnet import ConvLayer
 from nnet import AFUNC, FullLayer, cross_entropy, error_rate, momentum, random_stream
 
 
@@ -40,6 +41,13 @@ def test_initial_weights_have_the_spread_asked_for_and_repeat(rng):
     assert abs(W.std() - 0.3) < 0.01 and abs(W.mean()) < 0.01
     assert not layer.b.get_value().any()
     assert np.array_equal(W, FullLayer(300, 200, 'linear', Wsigma=0.3, rng=np.random.RandomState(1)).W.get_value())
+
+
+def test_he_s_spread_follows_the_number_of_inputs(rng):
+    dense = FullLayer(300, 200, 'linear', Wsigma='He', rng=rng).W.get_value()
+    filters = ConvLayer(9, 9, 8, 5, 3, 200, (2, 2), 'linear', Wsigma='He', rng=rng).W.get_value()
+    assert dense.std() == pytest.approx((2 / 300)**0.5, rel=0.02)
+    assert filters.std() == pytest.approx((2 / (8 * 5 * 3))**0.5, rel=0.02)
 
 
 def test_cost_is_the_mean_cross_entropy_and_error_the_share_of_wrong_classes(rng):

@@ -7,6 +7,7 @@ import pytest
 import theano.tensor as T
 from scipy.signal import convolve2d
 
+import mlp_2layer
 import naive
 import nnet
 import training
@@ -71,6 +72,38 @@ def test_training_equals_numpy(options, share):
     p = theano.function([], net.output(theano.shared(small_data().XV)))()          # the log is about what the net has
     wrong = 100 * (p.argmax(1) != small_data().tV).mean()
     assert float(log[-3].split()[3]) == pytest.approx(wrong)
+
+
+def one_step_of_a_conv_net(**options):
+    """The parameters before a step on all examples, and after it."""
+    layer1 = ConvLayer(6, 7, 1, 3, 3, 4, (2, 2), 'tanh', rng=RNG(0))
+    net = mlp_2layer.Net(layer1, 2, RNG(1))
+    before = [W.get_value() for W in net.params]
+    training.train(net, small_data(), ETA, MU, 110, 1, 1, RNG(5), **options)
+    return before, [W.get_value() for W in net.params]
+
+
+def test_decay_max_norm_and_running_means_of_filters_equal_numpy():
+    before, after = one_step_of_a_conv_net()
+    W, b, full, _ = before
+    for found, old, plain in zip(one_step_of_a_conv_net(decay=0.5)[1], before, after):
+        np.testing.assert_allclose(found, plain - ETA * 0.5 * old * (old.ndim > 1), rtol=1e-4, atol=1e-6)
+    for found, old, plain in zip(one_step_of_a_conv_net(average=0.9)[1], before, after):
+        np.testing.assert_allclose(found, 0.1 * old + 0.9 * plain, rtol=1e-4, atol=1e-6)     # 0.1 in the first step
+    limited = one_step_of_a_conv_net(maxnorm=0.15)[1]
+    norms = np.sqrt((after[0]**2).sum(axis=(1, 2, 3)))
+    assert norms.min() < 0.15 < norms.max()
+    for n, norm in enumerate(norms):
+        np.testing.assert_allclose(limited[0][n], after[0][n] * min(1, 0.15 / norm), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(limited[1], after[1])
+
+
+def test_dropout_of_feature_maps_leaves_out_values_and_scales_the_rest(rng):
+    layer = ConvLayer(28, 28, 1, 5, 5, 16, (2, 2), 'linear', False, 0.3, rng, drop=0.25)
+    X = theano.shared(rng.normal(size=(10, 1, 28, 28)).astype('float32'))
+    use, train = layer.output(X).eval(), layer.output(X, training=True).eval()
+    assert abs((train == 0).mean() - 0.25) < 0.01 and (use != 0).all()
+    np.testing.assert_allclose(train[train != 0], use[train != 0] / 0.75, rtol=1e-5)
 
 
 def test_what_an_optimiser_leaves_alone_stays_as_it_is():

@@ -18,7 +18,8 @@ from run.saved_nets import load_net
 from run.signals import Stopped
 
 RNG = np.random.RandomState
-ALL = dict(decay=0.001, maxnorm=2., average=0.95, warmup=1, distort=(1, 10., 0.1, 1.), seed=3, refine=1)
+ALL = dict(decay=0.001, maxnorm=2., average=0.95, schedule='cosine', warmup=1, distort=(1, 10., 0.1, 1.), seed=3,
+           refine=1)
 
 
 def run(path, resume=False):
@@ -27,7 +28,8 @@ def run(path, resume=False):
     layer1 = ConvLayer(6, 7, 1, 3, 3, 4, (3, 3), 'ReLu', rng=rng, st=(2, 2), pad=1, drop=0.2)
     net = mlp_3layer.Net(layer1, FullLayer(layer1.H, 6, 'tanh', rng=rng, drop=0.4), 2, rng)
     with Checkpoint(path, {'seed': 3}, data, resume) as checkpoint:
-        return training.train(net, data, 0.1, 0.8, 20, 3, 1, random_stream(3, 'order'), None, checkpoint, **ALL), net
+        return training.train(net, data, 0.1, (0.5, 0.9, 2), 20, 3, 1, random_stream(3, 'order'), None, checkpoint,
+                              **ALL), net
 
 
 def test_a_run_with_everything_is_resumed_within_an_epoch_bit_for_bit(tmp_path, monkeypatch):

@@ -43,12 +43,13 @@ def test_a_stopped_run_resumes_to_the_same_log_and_checkpoint(folder, tmp_path, 
 def test_killed_runs_resume_to_the_same_log_parameters_and_velocities(folder, tmp_path, capsys):
     """Chains of runs that are killed at random moments and resumed; every other one as soon as it is seen to save."""
     nepoch, chains, kills = amount(1000, 3000), amount(1, 20), amount(4, 10)     # a run must outlast its kills
-    wanted = run_script(*arguments(folder, tmp_path / 'whole.npz', nepoch, 'W1nch=1', 'batchsize=500'))
+    net = ['W1nch=1', 'batchsize=500', 'drop1=0.2', 'average=0.9', 'schedule=linear', 'shift=1']
+    wanted = run_script(*arguments(folder, tmp_path / 'whole.npz', nepoch, *net))
     assert wanted.returncode == 0, wanted.stderr
     rng, killed, in_a_save = np.random.RandomState(0), 0, 0
     for chain in range(chains):
         path = tmp_path / ('chain%d.npz' % chain)
-        more = ['W1nch=1', 'batchsize=500', 'resume=True']
+        more = [*net, 'resume=True']
         for kill in range(kills):
             run = start(*arguments(folder, path, nepoch, *more))
             if kill:                                                             # the first one: at any moment
