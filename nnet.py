@@ -79,10 +79,7 @@ class Net:
     def output(self, X, training=False):
         X = Z = T.as_tensor_variable(X)
         for n, layer in enumerate(self.layers, 1):
-            if 'training' in inspect.signature(layer.output).parameters:
-                Z = layer.output(Z, training=training)
-            else:                                # a layer that does the same in training and in use
-                Z = layer.output(Z)
+            Z = output_of(layer, Z, training)
             if not isinstance(Z, theano.Variable) or Z.ndim < 2:
                 raise LayerError('layer %d = %r: output gives %.100r: must be a symbolic tensor (N, ...)' % (
                     n, layer, Z))
@@ -105,6 +102,14 @@ class Net:
 
     def __repr__(self):
         return '%d-layer net\n' % len(self.layers) + '\n'.join('  %d: %r' % item for item in enumerate(self.layers, 1))
+
+
+def output_of(layer, X, training=False):
+    """What a layer gives; one whose output() has no argument of the name does the same in training and in use."""
+    parameters = inspect.signature(layer.output).parameters.values()
+    if any(p.name == 'training' or p.kind == p.VAR_KEYWORD for p in parameters):
+        return layer.output(X, training=training)
+    return layer.output(X)
 
 
 def fits(layer, previous):
@@ -202,8 +207,9 @@ def dropout(Z, drop, W):
     the same after a resume, for which checkpoints keep it, and with any number of threads.
     """
     salt = theano.shared(np.int64(zlib.crc32(np.ascontiguousarray(W.get_value(borrow=True))) >> 2 << 32), 'salt')
-    salt.tag.kept = True
-    return Dropout()(Z, noise_key + salt, theano.shared(drop))
+    constant = theano.shared(drop)               # shared, so that another value is not compiled anew
+    constant.tag.kept = False
+    return Dropout()(Z, noise_key + salt, constant)
 
 
 def initial_weights(shape, H, sigma, rng):

@@ -65,10 +65,11 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     means = []
     if average:
         means, updates = running_means(updates, net.params, average)
-    kept = [variable for variable in kept_beside([cost, *updates.values()]) if variable not in updates]
+    kept = kept_beside([cost, *updates.values()], [*net.params, *updates, rate, momentum_now, noise_key])
     state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means, kept)
     settings = dict(zip(DISTORTIONS, distort), nepoch=nepoch, batchsize=batchsize, decay=decay, maxnorm=maxnorm,
-                    average=average, schedule=schedule, warmup=warmup, seed=seed, refine=refine)
+                    average=average, schedule=schedule, warmup=warmup, seed=seed, refine=refine,
+                    optimiser=name_of(optimiser))
     earlier = checkpoint.restore(net, state, nepoch, interval, rates, settings) if checkpoint else []
     distortions = np.array(distort, 'float64')
     distort_now = theano.shared(distortions, 'distort')
@@ -80,11 +81,15 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
             progress.clear()
             print(log[-1], flush=True)
 
+        def errors_on(X, t):
+            with threads.settled():
+                return mean_over(functions.evaluate, X, t, signals)
+
         def say_errors(epoch):
-            cost, error = mean_over(functions.evaluate, data.XL, data.tL, signals)
+            cost, error = errors_on(data.XL, data.tL)
             check_finite(cost, 'after epoch %d' % epoch if epoch else 'before the first step',
                          eta='eta or ' * (epoch > 0))
-            validation = np.nan if data.XV is None else mean_over(functions.evaluate, data.XV, data.tV, signals)[1]
+            validation = np.nan if data.XV is None else errors_on(data.XV, data.tV)[1]
             say(epoch, cost, error, validation)
             return log[-1]
 
@@ -125,7 +130,7 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
                     checkpoint.save(net, state)
             last = [line for line in log if epoch_of(line) == nepoch]      # none where a resumed run is to end at once
             errors = (last or [say_errors(nepoch)])[-1].split()[2:4]
-            cost, error = mean_over(functions.evaluate, data.XT, data.tT, signals)
+            cost, error = errors_on(data.XT, data.tT)
             check_finite(cost, 'on the test examples')
         except Stopped:
             if checkpoint:
@@ -136,6 +141,12 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
         say('# NT = %d' % len(data.tT))
         say(nepoch, cost, *errors, error)
     return log
+
+
+def name_of(optimiser):
+    """An optimiser's name, by which a checkpoint knows it."""
+    function = getattr(optimiser, 'func', optimiser)                 # of a functools.partial
+    return 'momentum SGD' if function is None else getattr(function, '__name__', type(function).__name__)
 
 
 def minibatches(order, batchsize):

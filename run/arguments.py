@@ -2,6 +2,7 @@
 from theano_setup import theano
 import numpy as np
 
+from nnet import output_of
 from run.hyperparameters import DISTORTIONS, RULES
 from run.settings import fits, is_int, is_number
 
@@ -17,14 +18,14 @@ def rates_of(eta, mu, nepoch):
         if callable(value):
             for epoch in range(1, max(1, nepoch) + 1):
                 check_one('%s(%d)' % (name, epoch), value(epoch))
-        elif name == 'mu' and isinstance(value, tuple):
+        elif name == 'mu' and isinstance(value, (tuple, list)):
             if len(value) != 3 or not is_number(value[2]) or not value[2]:
                 raise ArgumentError('mu = %.200r: must be (first, last, epochs), epochs above 0' % (value,))
             for end in value[:2]:
                 check_share('mu', end)
         else:
             check_one(name, value)
-    mu = rising(*mu) if isinstance(mu, tuple) else mu
+    mu = rising(*mu) if isinstance(mu, (tuple, list)) else mu
     return {name: (lambda epoch, value=value: float(value(epoch) if callable(value) else value))
             for name, value in (('eta', eta), ('mu', mu))}
 
@@ -46,6 +47,12 @@ def check_share(name, value):
 
 def check(net, data, batchsize, nepoch, interval, rng):
     """ArgumentError where train() could not go through with what it is given."""
+    for name, value, parts, what in (
+            ('net', net, 'params output cost error training_cost log_header', 'a net, such as nnet.Net'),
+            ('data', data, 'XL tL XV tV XT tT K', 'a mnist.Data')):
+        for part in parts.split():
+            if not hasattr(value, part):
+                raise ArgumentError('%s: a %s without %s: must be %s' % (name, type(value).__name__, part, what))
     for part in 'LT' if data.XV is None else 'LVT':
         X, t = getattr(data, 'X' + part), getattr(data, 't' + part)
         check_examples('X' + part, X, 't' + part, t, data.K)
@@ -133,7 +140,7 @@ def misfit(net, images, error):
     Z = images
     for n, layer in enumerate(getattr(net, 'layers', ()), 1):
         try:
-            Z_after = layer.output(theano.shared(Z[:1])).eval()
+            Z_after = output_of(layer, theano.shared(Z[:1])).eval()
         except (ValueError, IndexError, TypeError) as raised:
             return 'layer %d: %r does not take values of shape %s: %s' % (
                 n, layer, Z.shape[1:], str(raised).split('\n')[0])

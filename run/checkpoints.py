@@ -17,7 +17,7 @@ from run.state import epoch_of, is_due
 
 FORMAT = 4
 MAY_CHANGE = 'nepoch', 'interval', 'data'        # at a resume; the data are known by their content
-MAY_BE_MISSING = {'batchsize', 'nepoch', 'seed', 'floatX'}         # in a file of an earlier version: not compared then
+MAY_BE_MISSING = {'batchsize', 'nepoch', 'seed', 'floatX', 'optimiser'}    # in an earlier version's file: not compared
 
 
 class Checkpoint:
@@ -89,8 +89,8 @@ class Checkpoint:
             raise FileError('%s: was stopped within epoch %d: batchsize = %d can be changed between epochs only'
                             % (self.path, about['epoch'], there['batchsize']))
         self.differ = differ
-        self.changes = about['changes'] + [' '.join(['epoch %d:' % about['epoch']] + [
-            typed(name, self.settings[name]) for name in differ])] * bool(differ)
+        told = [typed(name, self.settings[name]) for name in differ if name in self.settings]
+        self.changes = about['changes'] + [' '.join(['epoch %d:' % about['epoch']] + told)] * bool(told)
 
     def restore(self, net, state, nepoch, interval, rates, settings=()):
         """Takes a state to where the file has it; returns the log so far, as it would be with this nepoch and interval.
@@ -123,7 +123,7 @@ class Checkpoint:
         beside = saved_nets.named('B', self.beside)
         if 'params_at' in about and {name: value.shape for name, value in beside.items()} != {
                 name: arrays[name].shape for name in arrays if name.startswith('B')}:
-            raise FileError('%s: is of another net: its layers keep other variables beside their params' % self.path)
+            raise FileError('%s: is of another net or optimiser: they keep other shared variables' % self.path)
         if 'since' not in about:                     # of a version that kept eta alone
             about.update(rates={'eta': about['rates'], 'mu': []}, since=dict(state.since))
         for name, rate in rates.items():

@@ -90,13 +90,22 @@ def from_command_line(doc, namespace, arguments):
         raise SettingError('resume = True: checkpoint must name the file to resume from')
     if found['save'] and os.path.realpath(found['save']) == os.path.realpath(found['checkpoint'] or os.curdir):
         raise SettingError('save = %r: must be another file than checkpoint' % found['save'])
-    idle = [typed(name, found[name]) for name in of_no_layer(found['hidden']) if found[name] != FIRST_RUN[name]]
-    if idle:
-        print('# not used: %s: hidden = %r has no such layer' % (' '.join(idle), found['hidden']), file=sys.stderr)
-    if found['refine'] and not any(found[name] for name in DISTORTIONS):
-        print('# not used: refine=%d: no image is distorted' % found['refine'], file=sys.stderr)
+    for names, reason in not_used(found):
+        if names:
+            told = ' '.join(typed(name, found[name]) for name in names)
+            print('# not used: %s: %s' % (told, reason), file=sys.stderr)
     namespace.update(found)
     return found
+
+
+def not_used(found):
+    """[names of settings, why they change nothing beside the others]."""
+    distortions = [name for name in DISTORTIONS if found[name]]
+    idle = of_no_layer(found['hidden']) + ['withBias'] * ('conv' not in found['hidden'])
+    yield [name for name in idle if found[name] != FIRST_RUN[name]], 'hidden = %r has no such layer' % found['hidden']
+    yield ['refine'] * bool(found['refine'] and not distortions), 'no image is distorted'
+    yield distortions * (found['refine'] >= found['nepoch'] > 0), 'refine = %(refine)d of nepoch = %(nepoch)d' % found
+    yield ['change'] * bool(found['change'] and not found['resume']), 'resume = False'
 
 
 def of_no_layer(hidden):

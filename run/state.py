@@ -31,17 +31,17 @@ class State:
             W.set_value(mean.get_value())
 
 
-def kept_beside(outputs):
-    """Shared variables in the graphs of the outputs that a resume has to give back, beside parameters.
+def kept_beside(outputs, known):
+    """Shared variables in the graphs of the outputs that a resume has to give back, beside those that are known.
 
-    What dropout starts from, and those with a default_update: Theano's random numbers, a layer's own running means.
+    What dropout starts from, Theano's random numbers, a layer's own running means, a rate that an after_epoch changes.
     """
     kept = []
     while True:                                      # what they are updated from may have some, too
         ends = outputs + [getattr(v, 'default_update', None) for v in kept]
         read = theano.gof.graph.inputs([v for v in ends if isinstance(v, theano.Variable)])
-        new = [v for v in read if v not in kept and (
-            getattr(v, 'default_update', None) is not None or getattr(v.tag, 'kept', False))]
+        new = [v for v in read if isinstance(v, theano.compile.SharedVariable) and v not in [*known, *kept]
+               and getattr(v.tag, 'kept', True)]
         if not new:
             return kept
         kept += new

@@ -1,10 +1,9 @@
 """How many threads pay: on a machine that others keep busy, one may be faster than one for each core."""
+import contextlib
 import ctypes
 import os
 import sys
 import time
-
-from theano_setup.environment import cores
 
 STEPS = 8                # timed before a number of threads is judged; the first two, while caches fill, do not count
 ROUNDS = 200             # of so many steps, after which the other number of threads is tried again
@@ -31,9 +30,9 @@ class Threads:
         self.is_fixed = self.most == 1 or not sys.platform.startswith('linux')
 
     def __enter__(self):
-        if hasattr(os, 'getloadavg') and os.getloadavg()[0] > cores():
+        if hasattr(os, 'getloadavg') and os.getloadavg()[0] > os.cpu_count():
             print('# busy machine: %.1f processes want its %d cores, and training takes longer' % (
-                os.getloadavg()[0], cores()), file=sys.stderr, flush=True)
+                os.getloadavg()[0], os.cpu_count()), file=sys.stderr, flush=True)
         if not self.is_fixed:
             self.use(1)                                  # first: many on a busy machine take ten times as long
         return self
@@ -48,6 +47,16 @@ class Threads:
                 self.number = number
             except (OSError, AttributeError):            # another OpenMP than GCC's
                 self.is_fixed = True
+
+    @contextlib.contextmanager
+    def settled(self):
+        """With the number that is the faster one, as far as is known: for what is not timed, such as an evaluation."""
+        number, other = self.number, 1 if self.number == self.most else self.most
+        self.use(self.most if self.usual is None else number if self.before is None else other)
+        try:
+            yield
+        finally:
+            self.use(number)
 
     def run(self, step, *arguments):
         start = time.perf_counter()

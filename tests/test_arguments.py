@@ -95,6 +95,8 @@ WRONG = [
     (dict(optimiser=lambda cost, params: {params[1]: None}), 'optimiser: the next value of b is None: must be '),
     (dict(rng=np.random.default_rng(0)), 'rng = Generator(PCG64)'),
     (dict(rng=None), 'rng = None: must be a numpy RandomState'),
+    (dict(net=None), 'net: a NoneType without params: must be a net, such as nnet.Net'),
+    (dict(data=D.XL), 'data: a ndarray without XL: must be a mnist.Data'),
 ]
 
 
@@ -114,7 +116,10 @@ def test_a_layer_that_does_not_say_what_it_takes_is_named(sizes, line, capsys):
     class Mute:
         def __init__(self, D, H):
             layer = FullLayer(D, H, 'tanh', rng=rng)
-            self.params, self.H, self.output = layer.params, layer.H, layer.output
+            self.params, self.H, self.layer = layer.params, layer.H, layer
+
+        def output(self, X, training):                               # which it is always told
+            return self.layer.output(X)
 
         def __repr__(self):
             return '<Mute>'

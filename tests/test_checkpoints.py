@@ -76,9 +76,35 @@ def test_an_optimiser_with_state_resumes_bit_for_bit_within_an_epoch(tmp_path):
     about = archive.read(str(path), ('checkpoint',), checkpoints.FORMAT)[0]
     assert (about['epoch'], about['minibatch'], about['params'], about['variables']) == (3, 1, 4, 13)
     assert train(path, optimiser=adam) == log and contents(path) == contents(whole)
-    with pytest.raises(FileError) as error:
-        train(path)                                                 # by momentum
-    assert str(error.value) == '%s: is of another optimiser' % path
+    for other, name in (None, 'momentum SGD'), (lambda cost, params: adam(cost, params), '<lambda>'):
+        with pytest.raises(FileError, match="is of another training: optimiser = 'adam', not '%s' " % name):
+            train(path, optimiser=other)
+
+
+def test_shared_variables_that_an_after_epoch_changes_are_resumed(tmp_path):
+    """A rate in an optimiser, and the weight of a penalty that is in the training cost alone: anew in each process."""
+    def trained(name, nepoch):
+        rate, weight, net = theano.shared(np.float32(0.1)), theano.shared(np.float32(0)), small_net()
+        plain = net.training_cost
+        net.training_cost = lambda X, t: plain(X, t) + weight * (net.params[0]**2).sum()
+
+        def sgd(cost, params):
+            return {W: W - rate * g for W, g in zip(params, theano.grad(cost, params))}
+
+        def change(epoch, *_):
+            rate.set_value(np.float32(0.1 / 2**epoch))
+            weight.set_value(np.float32(0.1 * epoch))
+
+        return train(tmp_path / name, nepoch, net=net, optimiser=sgd, after_epoch=change)
+
+    whole = trained('whole.npz', 4)
+    trained('a.npz', 2)
+    assert trained('a.npz', 4) == whole and variables(tmp_path / 'a.npz') == variables(tmp_path / 'whole.npz')
+
+
+def test_a_setting_that_is_no_longer_given_may_be_named_in_change(four_epochs, tmp_path):
+    train(tmp_path / 'a.npz', nepoch=2, own=1)
+    assert train(tmp_path / 'a.npz', change=('own',)) == four_epochs[1]
 
 
 def test_lines_of_after_epoch_are_resumed_where_they_are(tmp_path):

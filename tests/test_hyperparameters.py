@@ -49,6 +49,10 @@ def test_activation_functions_are_those_of_the_layers():
     (['hidden=full-full', 'W1nch=8', 'ds2=(3,3)', 'H1=300', 'H3=5'],
      "# not used: W1nch=8 \"ds2=(3,3)\" H3=5: hidden = 'full-full' has no such layer\n"),
     (['refine=5'], '# not used: refine=5: no image is distorted\n'), (['refine=5', 'zoom=0.1'], ''),
+    (['refine=50', 'zoom=0.1', 'shift=1'], '# not used: shift=1 zoom=0.1: refine = 50 of nepoch = 50\n'),
+    (['hidden=full', 'withBias=True'], "# not used: withBias=True: hidden = 'full' has no such layer\n"),
+    (['nepoch=0', 'warmup=2', 'refine=2', 'shift=1'], ''),
+    (['change=eta,mu'], '# not used: change=eta,mu: resume = False\n'),
     (['hidden=conv-conv-full', 'W1nch=8', 'st2=(1,1)', 'H3=50', 'drop3=0.5', 'afunc2=ReLu', 'pad1=2'], '')])
 def test_settings_of_layers_that_are_not_there_are_told(arguments, told, capsys):
     settings_of(*arguments)

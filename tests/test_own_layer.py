@@ -41,6 +41,13 @@ class Noisy(Half):
         return 'Noisy'
 
 
+class Handed(Noisy):
+    """One whose output hands on whatever it is given, as a decorated one does."""
+
+    def output(self, X, **options):
+        return super().output(X, **options)
+
+
 FULL = '# FullLayer(D %d -> H %d, %s)'
 NETS = {   # where it stands: the net, and what the log says of it
     'first of 2': (lambda own, rng: mlp_2layer.Net(own(42, 6), 2, rng), ['### 2-layer', '# Half of 6']),
@@ -63,8 +70,9 @@ def test_three_methods_are_enough_to_be_trained_and_logged(place):
     assert float(log[-1].split()[-1]) < 15 < 30 < float(log[len(header) + 1].split()[-1])
 
 
-def test_output_is_told_whether_it_is_training():
-    net = mlp_2layer.Net(Noisy(42, 6), 2, RNG(1))
+@pytest.mark.parametrize('layer', [Noisy, Handed])
+def test_output_is_told_whether_it_is_training(layer):
+    net = mlp_2layer.Net(layer(42, 6), 2, RNG(1))
     X = T.tensor4()
     trained, used = (theano.function([X], net.output(X, training))(small_data().XL) for training in (True, False))
     assert np.ptp(trained, axis=0).max() == 0 < np.ptp(used, axis=0).max()

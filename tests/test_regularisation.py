@@ -169,8 +169,9 @@ def test_with_no_examples_to_validate_their_column_is_nan(tmp_path):
     assert log[2].endswith('NV = 0 K = 2 batchsize = 20') and len(log) == len(whole)
 
 
-@pytest.mark.parametrize('mu, value', [((0.5, 0.9, 2), {1: 0.5, 2: 0.7, 3: 0.9}), (lambda epoch: 0.9 / epoch,
-                                                                            {1: 0.9, 2: 0.45, 3: 0.3})])
+@pytest.mark.parametrize('mu, value', [
+    ((0.5, 0.9, 2), {1: 0.5, 2: 0.7, 3: 0.9}), ([0.5, 0.9, 2], {1: 0.5, 2: 0.7, 3: 0.9}),
+    (lambda epoch: 0.9 / epoch, {1: 0.9, 2: 0.45, 3: 0.3})])
 def test_momentum_of_the_epoch_equals_numpy(mu, value):
     net = small_net()
     training.train(net, small_data(), ETA, mu, BATCHSIZE, NEPOCH, 1, RNG(5))

@@ -51,6 +51,18 @@ def test_a_disturbance_of_a_moment_costs_no_more_than_some_steps(monkeypatch, fi
     assert 1 in used[first:] and used[first:].count(1) <= (FEW + 3) * STEPS and set(used[-STEPS:]) == {2}
 
 
+@pytest.mark.parametrize('seconds, expected', [({1: 1.8, 2: 1.}, 2), ({1: 1.8, 2: 9.}, 1)])
+def test_an_evaluation_has_all_threads_unless_one_is_faster(monkeypatch, seconds, expected):
+    machine, seen = Machine(monkeypatch, lambda number, n: seconds[number]), []
+    with Threads() as chosen:
+        for n in range(3 * ROUNDS * STEPS):
+            with chosen.settled():
+                seen.append(machine.number)
+            chosen.run(machine.step, n)
+    assert set(seen[:STEPS]) == {2} and set(seen[3 * STEPS:]) == {expected}
+    assert len(set(machine.used[3 * STEPS:])) == 2               # the other number has been on trial meanwhile
+
+
 def test_openmp_is_told(monkeypatch):
     openmp = pytest.importorskip('ctypes').CDLL('libgomp.so.1') if sys.platform.startswith('linux') else pytest.skip()
     before, seen = openmp.omp_get_max_threads(), []
@@ -66,7 +78,7 @@ def test_openmp_is_told(monkeypatch):
 @pytest.mark.parametrize('load, line', [
     (2.04, '# busy machine: 2.0 processes want its 2 cores, and training takes longer\n'), (2., '')])
 def test_a_busy_machine_is_a_line_on_stderr(monkeypatch, capsys, load, line):
-    monkeypatch.setattr(threads, 'cores', lambda: 2)
+    monkeypatch.setattr(threads.os, 'cpu_count', lambda: 2)
     monkeypatch.setattr(threads.os, 'getloadavg', lambda: (load, 0., 0.), raising=False)
     with Threads():
         assert capsys.readouterr() == ('', line)
