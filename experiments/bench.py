@@ -10,7 +10,6 @@ holds of other nets, of the same machine, day and settings, stays there.
 import datetime
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ import numpy as np
 from datasets.files import write_whole
 from run import script
 from run.settings import file_named, integers, parse
-from machine import cores, machine
+from machine import cores, cxx, machine, vectors
 from contenders import (CONTENDERS, ONE_THREAD, VARIANTS, chosen_peers, enter, flops, job_of, python_of, say,
                         seconds_per_epoch)
 from peers.protocol import Failed, Worker, hold
@@ -32,7 +31,7 @@ from runs import arguments_of, prepare, runs_named
 import tables
 
 DEFAULTS = {'net': 'article', 'peers': 'all', 'repeats': 5, 'threads': cores(), 'part': 500, 'data': 'auto',
-            'startup': 0, 'variants': 0, 'json': '', 'markdown': ''}
+            'startup': 0, 'variants': 0, 'width': '', 'json': '', 'markdown': ''}
 RULES = {
     'net': (lambda value: isinstance(value, str), 'names of runs.py or of its groups, separated by commas'),
     'peers': (lambda value: isinstance(value, str), "'all', 'none', or contenders, separated by commas"),
@@ -42,9 +41,11 @@ RULES = {
     'data': (lambda value: isinstance(value, str), "as in mnist_convnet.py"),
     'startup': (integers(0, 1)[0], "1 times the article's first run, too, as a process with cold and warm caches"),
     'variants': (integers(0, 1)[0], '1 times the project with dropout, decay, average, shift, too; with distortions'),
+    'width': (lambda value: value in ('', 'AVX2'), "AVX2, for which the project is compiled then, or ''"),
     'json': file_named('.json'), 'markdown': file_named('.md'),
 }
-TOLERANCE = 0.1          # relative, of the minibatches' mean cost: sums in another order drift apart less than that
+TOLERANCE = 0.1          # relative, of the minibatches' mean cost: some 1 % is usual, 9 % where each draws its dropout
+
 
 def given_settings(arguments):
     """The settings, with nets as {name: Run} and peers as a list. Raises SettingError."""
@@ -117,17 +118,16 @@ def run_net(name, contenders, prepared, given, peak, folder):
         'mean_cost': costs, 'does_not_learn_the_same': wrong, 'choice': {c: w.choice for c, w in workers.items()},
         'seconds_of_choices': tried, 'versions': {c: w.version for c, w in workers.items()},
         'cores_in_use': {c: statistics.median(in_use[c]) for c in workers}, 'cores_used_by_the_waiting': idle,
-        'gflops': {key: 1e-9 * f / s for key, f, s in zip(
-            ('conv_forward', 'conv_backward', 'step'), flops(job['layers'], job['batchsize']), minibatch) if f},
+        'gflops': {key: 1e-9 * f / s for (key, f), s in zip(
+            flops(job['layers'], job['batchsize']).items(), (*minibatch, minibatch[-1])) if f},
     }
 
 
 class Peak:
     """Fused multiply-adds, float32, in GFLOP/s, of one thread and of all: measured again and again, in turns."""
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder, threads, compiler):
         self.program, self.gflops = os.path.join(folder, 'fma_peak'), {1: [], threads: []}
-        compiler = shutil.which('g++') or shutil.which('clang++')
         subprocess.run([compiler, '-O3', '-march=native', '-fopenmp', '-x', 'c++', os.path.join(HERE, 'fma_peak.c'),
                         '-o', self.program], check=True)
 
@@ -136,6 +136,20 @@ class Peak:
             answer = subprocess.run([self.program, str(number)], stdout=subprocess.PIPE, check=True,
                                     preexec_fn=lambda: hold(number))
             self.gflops[number].append(float(answer.stdout))
+
+
+def compiler_of(width, folder):
+    """The compiler of the project and the peak; for another width a g++ of one's own, which Theano is told of, too."""
+    compiler = cxx()
+    if width:
+        narrow = os.path.join(folder, 'g++')
+        with open(narrow, 'w') as file:
+            file.write('#!/bin/sh\nexec %s "$@" -mno-avx512f\n' % compiler)        # Theano's own flags come before
+        os.chmod(narrow, 0o755)
+        flags = os.environ.get('THEANO_FLAGS'), 'cxx=' + narrow, 'base_compiledir=' + os.path.join(folder, 'compiled')
+        os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
+        compiler = narrow
+    return compiler
 
 
 def start_up(data, threads):
@@ -165,9 +179,10 @@ def bench(given):
     result = {'threads': threads, 'peak_gflops': None, 'nets': {}, 'missing': missing, 'machine': machine(),
               'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part'],
               'data_asked_for': given['data']}
-    result = kept(given['json'], result)
     with tempfile.TemporaryDirectory() as folder:
-        peak = Peak(folder, threads)
+        compiler = compiler_of(given['width'], folder)
+        result = kept(given['json'], dict(result, vectors=vectors(compiler)))
+        peak = Peak(folder, threads, compiler)
         for name, run in given['net'].items():
             prepared = prepare(['data=' + given['data']] + arguments_of(run))
             dataset = prepared['dataset']
@@ -191,7 +206,7 @@ def kept(path, result):
         with open(path) as file:
             earlier = json.load(file)
         same = all(earlier[key] == result[key] for key in (
-            'threads', 'machine', 'date', 'repeats', 'minibatches', 'data_asked_for'))
+            'threads', 'machine', 'vectors', 'date', 'repeats', 'minibatches', 'data_asked_for'))
     except (OSError, ValueError, KeyError, TypeError):
         return result
     if same:

@@ -47,8 +47,8 @@ def layers_of(net):
         words = {'afunc': layer.afunc, 'Wshape': Wshape, 'bias': layer.b is not None, 'drop': layer.drop,
                  'Wsigma': float(layer.W.get_value(borrow=True).std())}
         if len(Wshape) == 4:
-            words.update(kind='conv', Xdim=[layer.Xrow, layer.Xcol], Ydim=[layer.Yrow, layer.Ycol], ds=list(layer.ds),
-                         st=list(layer.st), pad=layer.pad)
+            words.update(kind='conv', Xdim=[layer.Xrow, layer.Xcol], Ydim=[layer.Yrow, layer.Ycol],
+                         Zdim=[layer.Zrow, layer.Zcol], ds=list(layer.ds), st=list(layer.st), pad=layer.pad)
         else:
             before = [other.Zshape for other in net.layers[:len(layers)]][-1:]
             words.update(kind='full', maps=list(before[0]) if before and len(before[0]) == 3 else None)
@@ -57,13 +57,16 @@ def layers_of(net):
 
 
 def flops(layers, batchsize):
-    """Dense floating-point operations of a minibatch: (conv forward, conv backward, whole step).
+    """Floating-point operations of a minibatch: {'conv_forward', 'conv_backward', 'step', 'step_of_winners'}.
 
-    Forward, gradient for W and gradient for X are counted alike, the last not for the first layer.
+    Forward, gradient for W and gradient for X are counted alike, the last not for the first layer: dense, or, in
+    step_of_winners, in the gradients of conv layers only those of one winner for each pooling window.
     """
-    forward = [2 * batchsize * int(np.prod(layer['Wshape'] + layer.get('Ydim', []))) for layer in layers]
+    forward, winners = ([2 * batchsize * int(np.prod(layer['Wshape'] + layer.get(maps, []))) for layer in layers]
+                        for maps in ('Ydim', 'Zdim'))
     convs = [f for f, layer in zip(forward, layers) if layer['kind'] == 'conv']
-    return sum(convs), 2 * sum(convs) - sum(convs[:1]), 3 * sum(forward) - forward[0]
+    return {'conv_forward': sum(convs), 'conv_backward': 2 * sum(convs) - sum(convs[:1]),
+            'step': 3 * sum(forward) - forward[0], 'step_of_winners': sum(forward) + 2 * sum(winners) - winners[0]}
 
 
 def python_of(contender):

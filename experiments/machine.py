@@ -2,11 +2,25 @@
 import contextlib
 import os
 import platform
+import shutil
+import subprocess
 
 
 def cores():
     """Number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def cxx():
+    return shutil.which('g++') or shutil.which('clang++')
+
+
+def vectors(compiler):
+    """The widest vectors that a compiler's code has on this processor, in words."""
+    macros = subprocess.run([compiler, '-march=native', '-dM', '-E', '-x', 'c++', os.devnull], stdout=subprocess.PIPE,
+                            check=True, universal_newlines=True).stdout
+    return next((words for macro, words in (('__AVX512F__', 'AVX-512'), ('__AVX2__', 'AVX2')) if macro in macros),
+                'no AVX2')
 
 
 def machine():

@@ -24,7 +24,7 @@ from run import script
 from run.settings import file_named, integers, parse, typed
 from training import share_of_eta
 from contenders import chosen_peers, enter, job_of, python_of, say
-from machine import cores, machine
+from machine import cores, cxx, machine, vectors
 from peers.protocol import Failed, Worker
 from runs import RUNS, arguments_of, prepare
 
@@ -92,7 +92,7 @@ def figures(found, workers):
         'choices': {c: worker.choice for c, worker in workers.items()},
         'versions': {c: worker.version for c, worker in workers.items()},
         'settings': ' '.join(typed(*item) for item in RUNS['speedrun'].settings.items()),
-        'all': found, 'machine': machine(), 'date': datetime.date.today().isoformat()}
+        'all': found, 'machine': machine(), 'vectors': vectors(cxx()), 'date': datetime.date.today().isoformat()}
 
 
 def told(result):
@@ -105,7 +105,8 @@ def told(result):
             contender, seconds, low, high, error, result['seconds_to_compile_and_start'][contender],
             '' if contender == 'project' else '; x %.2f' % result['times_ours'][contender])
     yield 'test that the mean of %d seeds is below %g %%: p = %.2g' % (result['n'], GOAL, result['p'])
-    yield '%s; %s; %s' % (result['machine'], ', '.join(sorted(set(result['versions'].values()))), result['date'])
+    yield '%s, %s; %s; %s' % (result['machine'], result['vectors'],
+                              ', '.join(sorted(set(result['versions'].values()))), result['date'])
 
 
 def main(arguments):

@@ -72,14 +72,15 @@ def runs(_, ja):
 def results(names, ja):
     """Test errors over seeds; names: of runs, separated by commas."""
     trials = summary.read(RESULTS)
-    head = ['実験', 'seed の数', 'テスト %', '最小〜最大', '時間'] if ja else [
-        'run', 'seeds', 'test %', 'lowest to highest', 'wall time']
+    head = ['実験', 'seed の数', 'テスト %', '最小〜最大', '時間', '秒/エポック'] if ja else [
+        'run', 'seeds', 'test %', 'lowest to highest', 'wall time', 's an epoch']
     rows = []
     for name in names.split(','):
         test = [log.test[4] for log in trials[name] if log.test]
         rows.append([name, str(len(test)), '%.3f ± %.3f' % summary.statistics(test)[:2],
-                     '%.2f – %.2f' % (min(test), max(test)), summary.duration(summary.wall(trials[name]))])
-    return markdown([head] + rows, (1, 2, 3)) + '\n\n' + (
+                     '%.2f – %.2f' % (min(test), max(test)), summary.duration(summary.wall(trials[name])),
+                     '%.1f' % (summary.wall(trials[name]) / trials[name][0].test[0])])
+    return markdown([head] + rows, (1, 2, 3, 5)) + '\n\n' + (
         '平均 ± 標準偏差.時間は 1 コアでの中央値(マシンはログにある).' if ja else
         'Mean ± standard deviation; the median of the times on one core, of machines that the logs name.')
 
@@ -127,8 +128,8 @@ def speedrun(_, ja):
     """What speedrun.py json=results/speedrun.json has measured."""
     with open(os.path.join(RESULTS, 'speedrun.json')) as file:
         result = json.load(file)
-    head = ['', '学習の秒数', '最小〜最大', 'テスト %', '準備の秒数', '比'] if ja else [
-        '', 'seconds of training', 'lowest to highest', 'test %', 'seconds to compile and start', 'times ours']
+    head = ['', '学習の秒数', '最小〜最大', 'テスト %', '起動の秒数(コンパイル済み)', '比'] if ja else [
+        '', 'seconds of training', 'lowest to highest', 'test %', 'seconds to start, compiled before', 'times ours']
     rows = []
     for contender, error in result['mean_test_errors'].items():
         seconds = {'project': result['seconds'], **result['peers']}[contender]
@@ -137,11 +138,11 @@ def speedrun(_, ja):
                      '%.2f' % result['times_ours'][contender]])
     return markdown([head] + rows, range(1, 6)) + '\n\n' + (
         '`%s`; %d 個の seed(比べた相手は %d 個)の平均,時間は中央値,比は同じ seed どうしの比の中央値.'
-        'テスト誤識別率の平均が 1 %% を下回ることの検定: p = %.2g.%s; %s.' if ja else
+        'テスト誤識別率の平均が 1 %% を下回ることの検定: p = %.2g.%s, %s; %s.' if ja else
         '`%s`; means of %d seeds, of the others %d; medians of the times, and of their ratios seed by seed; test of a '
-        'mean test error below 1 %%: p = %.2g. %s; %s.') % (
+        'mean test error below 1 %%: p = %.2g. %s, %s; %s.') % (
         result['settings'], result['n'], min(map(len, result['all'].values())), result['p'], result['machine'],
-        result['date'])
+        result['vectors'], result['date'])
 
 
 # ---- the bench
@@ -155,19 +156,19 @@ def bench(name, ja=False):
     nets = result['nets']
     columns = [c for c in CONTENDERS if any(c in net['seconds_per_epoch'] for net in nets.values())]
     head = ['net', '記事' if ja else 'article', *map(CONTENDERS.get, columns)] + ([
-        '最速の相手との比', 'stock との比', '1 スレッドとの比', 'conv 順', 'conv 逆', 'step'] if ja else [
+        '最速の相手との比', 'stock との比', '1 スレッドとの比', 'conv 順', 'conv 逆', 'step', 'step(勝者のみ)'] if ja else [
         'fastest peer / project', 'stock / project', 'one thread / %d' % result['threads'], 'conv forward',
-        'conv backward', 'step'])
+        'conv backward', 'step', 'step, of winners'])
     rows = []
     for net, figures in nets.items():
         article = net in ARTICLE and ARTICLE[net].article.wall
         rows.append([net, number(article / 50, '%.1f') if article else ''] + [
             number(value) for value in [figures['seconds_per_epoch'].get(c) for c in columns] + ratios(figures)] + [
             number(figures['gflops'].get(key) and 100 * figures['gflops'][key] / result['peak_gflops'], '%.0f %%')
-            for key in ('conv_forward', 'conv_backward', 'step')])
+            for key in ('conv_forward', 'conv_backward', 'step', 'step_of_winners')])
     of_all = [[ratio for ratio in column if ratio] for column in zip(*map(ratios, nets.values()))]
     rows.append(['幾何平均' if ja else 'geometric mean', *[''] * (1 + len(columns)), *[
-        number(statistics.geometric_mean(column) if column else None) for column in of_all], '', '', ''])
+        number(statistics.geometric_mean(column) if column else None) for column in of_all], *[''] * 4])
     return markdown([head] + rows, range(1, len(head))) + '\n\n' + '\n\n'.join(bench_captions(result, ja))
 
 
@@ -187,16 +188,18 @@ def bench_captions(result, ja):
     facts = dict(result, NL=NL, spread=100 * spread, versions=', '.join(result['versions']))
     yield ((
         '%(NL)s 枚(%(data)s)の 1 エポックの秒数,%(repeats)d 回の中央値(最大と最小の差は最大で %(spread).0f %%).%(threads)d '
-        'スレッド,float32,エポックの最初の,多くとも %(minibatches)d ミニバッチから換算.終わりの 3 列は,このプロジェクトが FMA の'
-        '最高速度 %(peak_gflops).0f GFLOP/s のうちどれだけに達したか(密な convolution の演算をすべて数えるので,max-pooling と画像の背景が'
-        '不要にする演算の分だけ 100 %% を超えることがある).記事: 所要時間 / 50,2015 年,6 コア 3.5 GHz Xeon の実質 1 コア分.'
-        '%(machine)s; %(versions)s; %(date)s.') if ja else (
+        'スレッド,float32,エポックの最初の,多くとも %(minibatches)d ミニバッチから換算.終わりの 4 列は,このプロジェクトが FMA の'
+        '最高速度 %(peak_gflops).0f GFLOP/s(1 スレッドの %(peak_one_thread_to_all).2f 倍)のうちどれだけに達したか(密な convolution の演算を'
+        'すべて数えるので,max-pooling と画像の背景が不要にする演算の分だけ 100 %% を超えることがある.最後の列は,勾配については窓の勝者の'
+        '演算だけを数える).記事: 所要時間 / 50,2015 年,6 コア 3.5 GHz Xeon の実質 1 コア分.'
+        '%(machine)s, %(vectors)s; %(versions)s; %(date)s.') if ja else (
         'Seconds per training epoch of %(NL)s images (%(data)s), median of %(repeats)d (highest less lowest: at most '
         '%(spread).0f %% of it); %(threads)d threads, float32, scaled from the first %(minibatches)d minibatches at '
-        'most. Last columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s, that this project reaches: all '
-        'operations of a dense convolution count, also those that max-pooling and the background of images make '
-        'needless, hence more than 100 %%. Article: wall time / 50, in 2015, on a 6-core 3.5 GHz Xeon, of which about '
-        'one core was in use. %(machine)s; %(versions)s; %(date)s.')) % facts
+        'most. Last columns: share of the FMA peak, %(peak_gflops).0f GFLOP/s (%(peak_one_thread_to_all).2f times '
+        'that of one thread), that this project reaches: all operations of a dense convolution count, also those that '
+        'max-pooling and the background of images make needless, hence more than 100 %%; in the last column, only '
+        'those of one winner for each window count in the gradients. Article: wall time / 50, in 2015, on a 6-core '
+        '3.5 GHz Xeon, of which about one core was in use. %(machine)s, %(vectors)s; %(versions)s; %(date)s.')) % facts
     shares = [100 * net.get('checkpoint_share_of_epoch', 0) for net in result['nets'].values()]
     if all(shares):
         yield ('エポックごとのチェックポイントは,その %.1f〜%.1f %% かかる.' if ja else

@@ -9,6 +9,7 @@ import pytest
 from conftest import run_script
 import bench
 import contenders
+import machine
 import runs
 from peers import protocol
 from run.settings import SettingError
@@ -28,9 +29,16 @@ def test_figures_have_the_promised_form(tmp_path):
     seconds = figures['nets']['conv16-ds4']['seconds_per_epoch']
     assert list(seconds) == ['project'] and seconds['project'] > 0
     assert 0 < figures['nets']['conv16-ds4']['checkpoint_share_of_epoch'] < 1
-    assert set(figures['nets']['conv16-ds4']['gflops']) == {'conv_forward', 'conv_backward', 'step'}
+    assert set(figures['nets']['conv16-ds4']['gflops']) == {'conv_forward', 'conv_backward', 'step', 'step_of_winners'}
     text = (tmp_path / 'table.md').read_text()
     assert text in run.stdout and '| conv16-ds4 | 34.0 | %.2f |' % seconds['project'] in text
+
+
+def test_the_project_can_be_timed_as_compiled_for_avx2(monkeypatch, tmp_path):
+    monkeypatch.setenv('THEANO_FLAGS', 'floatX=float32')
+    compiler = bench.compiler_of('AVX2', str(tmp_path))
+    assert machine.vectors(compiler) in ('AVX2', 'no AVX2') and compiler != bench.compiler_of('', str(tmp_path))
+    assert os.environ['THEANO_FLAGS'].startswith('floatX=float32,cxx=%s,base_compiledir=%s' % (compiler, tmp_path))
 
 
 def test_figures_of_other_nets_stay_if_they_are_of_the_same_settings(tmp_path):
@@ -68,8 +76,10 @@ def test_sizes_are_those_of_the_article_s_logs_and_of_the_tutorial(small_mnist):
                      'conv16-ds4-relu': [576], 'conv16-conv16-ds2': [16, 256], 'conv16-conv16-ds4': [16, 16],
                      'conv16-full400': [576, 400], 'lenet': [50, 800, 500]}
     conv1, conv2, softmax = 16 * 25 * 24 * 24, 16 * 16 * 25 * 8 * 8, 256 * 10
-    assert contenders.flops(layers_of('conv16-conv16-ds2', small_mnist), 100) == (
-        200 * (conv1 + conv2), 200 * (conv1 + 2 * conv2), 200 * (2 * conv1 + 3 * conv2 + 3 * softmax))
+    assert contenders.flops(layers_of('conv16-conv16-ds2', small_mnist), 100) == {
+        'conv_forward': 200 * (conv1 + conv2), 'conv_backward': 200 * (conv1 + 2 * conv2),
+        'step': 200 * (2 * conv1 + 3 * conv2 + 3 * softmax),
+        'step_of_winners': 200 * (conv1 * 5 // 4 + conv2 * 6 // 4 + 3 * softmax)}            # one of 2 x 2 wins
     lenet = layers_of('lenet', small_mnist)
     assert [(layer['kind'], layer['afunc'], layer['bias'], layer.get('maps')) for layer in lenet] == [
         ('conv', 'tanh', True, None), ('conv', 'tanh', True, None), ('full', 'tanh', True, [50, 4, 4]),

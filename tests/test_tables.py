@@ -105,6 +105,6 @@ def test_the_bench_is_that_of_its_file():
             seconds = net['seconds_per_epoch']
             assert cells[1] == '%.2f' % seconds['project'] and cells[2] == '%.2f' % seconds['stock']
             peers = [value for peer, value in seconds.items() if peer not in ('project', 'stock')]
-            assert cells[-6] == '%.2f' % (min(peers) / seconds['project'])
-            assert cells[-1] == '%.0f %%' % (100 * net['gflops']['step'] / figures['peak_gflops'])
+            assert cells[-7] == '%.2f' % (min(peers) / seconds['project'])
+            assert cells[-2] == '%.0f %%' % (100 * net['gflops']['step'] / figures['peak_gflops'])
         assert figures['date'] in text and ('エポック' in text) == ja

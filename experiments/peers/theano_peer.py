@@ -77,7 +77,7 @@ class Theano:
     def train(self, order, etas):
         costs = []
         with signals_received() as signals, Progress(len(order)) as progress:
-            for n, (minibatch, eta) in enumerate(zip(order, etas), 1):       # as in training.train
+            for n, (minibatch, eta) in enumerate(zip(order, etas), 1):       # training.train's step
                 noise_key.set_value(np.asarray(n))
                 self.rate.set_value(np.asarray(eta, theano.config.floatX))
                 costs.append(self.functions.update(minibatch))
