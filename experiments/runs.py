@@ -41,12 +41,14 @@ OTHERS = {
     'full1000': Run({'hidden': 'full', 'afunc1': 'ReLu'}, None),
     'full1000-full400': Run({'hidden': 'full-full', 'afunc1': 'ReLu', 'afunc2': 'ReLu'}, None),
     # Of the DeepLearning 0.1 tutorial, which reports 0.92 %. Its weights begin uniform, with a spread for each layer:
-    # 0.12, 0.05, 0.04.
+    # 0.12, 0.05, 0.04; those of its softmax layer begin at 0.
     'lenet': Run({'hidden': 'conv-conv-full', 'W1nch': 20, 'W2nch': 50, 'H3': 500, 'afunc1': 'tanh', 'afunc2': 'tanh',
                   'afunc3': 'tanh', 'withBias': True, 'Wsigma': 0.05, 'eta': 0.1, 'mu': 0, 'batchsize': 500,
                   'nepoch': 200}, None),
-    # Of Pylearn2's tutorial on convolutional nets, which reports 0.74 % and whose rule stopped after 33 epochs. Its
-    # weights begin uniform in (-0.05, 0.05), of the same spread; its decay is of half the squares' gradient.
+    # Of Pylearn2's tutorial on convolutional nets, which reports 0.74 % and whose rule stopped after 33 epochs. The
+    # weights of its conv layers begin uniform in (-0.05, 0.05), of the same spread, those of its softmax layer with 0.05;
+    # its momentum stays at 0.5 for an epoch more, then rises to 0.99 in the same epoch as here; its decay is of the
+    # squares, whose gradient is twice as much.
     'pylearn2': Run({'hidden': 'conv-conv', 'W1nch': 64, 'W2nch': 64, 'ds1': (4, 4), 'st1': (2, 2), 'afunc1': 'ReLu',
                      'ds2': (4, 4), 'st2': (2, 2), 'afunc2': 'ReLu', 'withBias': True, 'Wsigma': 0.0289, 'eta': 0.01,
                      'mu': (0.5, 0.99, 10), 'decay': 1e-4, 'maxnorm': 1.9365, 'nepoch': 33}, None),
