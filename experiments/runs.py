@@ -46,9 +46,9 @@ OTHERS = {
                   'afunc3': 'tanh', 'withBias': True, 'Wsigma': 0.05, 'eta': 0.1, 'mu': 0, 'batchsize': 500,
                   'nepoch': 200}, None),
     # Of Pylearn2's tutorial on convolutional nets, which reports 0.74 % and whose rule stopped after 33 epochs. The
-    # weights of its conv layers begin uniform in (-0.05, 0.05), of the same spread, those of its softmax layer with 0.05;
-    # its momentum stays at 0.5 for an epoch more, then rises to 0.99 in the same epoch as here; its decay is of the
-    # squares, whose gradient is twice as much.
+    # weights of its conv layers begin uniform in (-0.05, 0.05), of the same spread, those of its softmax layer with
+    # 0.05; its momentum stays at 0.5 for an epoch more, then rises to 0.99 in the same epoch as here; its decay is of
+    # the squares, whose gradient is twice as much.
     'pylearn2': Run({'hidden': 'conv-conv', 'W1nch': 64, 'W2nch': 64, 'ds1': (4, 4), 'st1': (2, 2), 'afunc1': 'ReLu',
                      'ds2': (4, 4), 'st2': (2, 2), 'afunc2': 'ReLu', 'withBias': True, 'Wsigma': 0.0289, 'eta': 0.01,
                      'mu': (0.5, 0.99, 10), 'decay': 1e-4, 'maxnorm': 1.9365, 'nepoch': 33}, None),

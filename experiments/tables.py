@@ -145,6 +145,19 @@ def speedrun(_, ja):
         result['vectors'], result['date'])
 
 
+def steps(result, ja=False):
+    """What steps.py has measured: of json=results/steps.json, or as a dictionary."""
+    if not isinstance(result, dict):
+        with open(os.path.join(RESULTS, 'steps.json')) as file:
+            result = json.load(file)
+    kinds = list(next(iter(next(iter(result['nets'].values())).values())))
+    rows = [[net, threads, *(number(time or None, '%.0f') for time in [sum(times.values()), *map(times.get, kinds)])]
+            for net, of_threads in result['nets'].items() for threads, times in of_threads.items()]
+    return markdown([['net', 'threads', 'a step', *kinds]] + rows, range(1, 3 + len(kinds))) + (
+        '\n\nMicroseconds, means of %d steps of 100 images or more; %s, %s; %s.' % (
+            result['steps'], result['machine'], result['vectors'], result['date']))
+
+
 # ---- the bench
 
 def bench(name, ja=False):
@@ -220,7 +233,7 @@ def bench_captions(result, ja):
 # ---- READMEs
 
 TABLES = {'log': log, 'runs': runs, 'results': results, 'pairs': pairs, 'readings': ranking, 'ladder': rungs,
-          'scaling': scaling, 'speedrun': speedrun, 'bench': bench}
+          'scaling': scaling, 'speedrun': speedrun, 'steps': steps, 'bench': bench}
 MARKED = re.compile(r'(<!-- (%s)(?:: (\S+))? -->\n).*?(<!-- /\2 -->)' % '|'.join(TABLES), re.S)
 
 
