@@ -47,4 +47,7 @@ training.train(net, data, 0.05, 0.8, 100, 2, 1, random_stream(0, 'order'), decay
                schedule='cosine', distort=(1, 10., 0.1, 1.), seed=0)
 net = mlp_2layer.Net(FullLayer(784, 50, 'tanh', True, 0.1, rng), 10, rng)
 training.train(net, data, 0.05, 0., 100, 2, 1, random_stream(0, 'order'))
-print('# compiled to %s' % theano.config.compiledir, file=sys.stderr)
+with open('/proc/self/maps') as file:
+    paths = {line.split(None, 5)[5].rstrip('\n') for line in file if line.rstrip().endswith('.so')}
+for path in sorted(path for path in paths if path.startswith(os.path.realpath(theano.config.compiledir))):
+    print('# loaded ' + path, file=sys.stderr)

@@ -1,7 +1,7 @@
 """The same digits on every processor: logs by AVX-512 and by AVX2, and one that is kept; functions beside NumPy's."""
 import contextlib
-import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,8 +27,7 @@ def five_nets(**environment):
                          env=dict(os.environ, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          universal_newlines=True)
     assert run.returncode == 0, run.stderr
-    folder = run.stderr.rpartition('# compiled to ')[2].strip()
-    modules = glob.glob(glob.escape(folder) + '/**/*.so', recursive=True)
+    modules = re.findall('^# loaded (.*)$', run.stderr, re.M)
     assert len(modules) > 30
     return run.stdout, modules
 
@@ -41,7 +40,7 @@ def is_wide(module):
 def test_log_is_the_kept_one():
     log, modules = five_nets()
     assert log == KEPT
-    if IS_AVX512:
+    if IS_AVX512 and shutil.which('objdump'):
         assert any(map(is_wide, modules))
 
 
