@@ -3,13 +3,18 @@ import csv
 import json
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from conftest import ROOT
+from run.hyperparameters import FIRST_RUN, settings_line
+from run.settings import typed
+import logs
 import runs
+import summary
 import tables
 
 
@@ -52,6 +57,25 @@ def test_the_log_shown_is_that_of_a_trial(path):
 def test_both_languages_have_the_same_tables():
     english, japanese = (re.findall('<!-- .* -->', text_of(path)) for path in tables.READMES[:2])
     assert english == japanese
+
+
+def test_what_is_kept_was_trained_by_the_settings_that_runs_py_has_now():
+    folder = os.path.join(tables.RESULTS, 'logs')
+    for name in os.listdir(folder):
+        expected = {**FIRST_RUN, **runs.RUNS[name].settings}
+        for seed, text in logs.read_packed(os.path.join(folder, name, 'trials.log.gz')).items():
+            line, = re.findall('^# settings: .*$', text, re.M)
+            assert line == settings_line(dict(expected, seed=seed)), name
+    with open(os.path.join(tables.RESULTS, 'speedrun.json')) as file:
+        assert json.load(file)['settings'] == ' '.join(
+            typed(*item) for item in runs.RUNS['speedrun'].settings.items())
+
+
+def test_results_md_and_trials_csv_are_as_they_are_made_again(tmp_path):
+    shutil.copytree(tables.RESULTS, str(tmp_path / 'results'))
+    summary.write(str(tmp_path / 'results'))
+    for name, place in ('trials.csv', tables.RESULTS), ('RESULTS.md', tables.HERE):
+        assert text_of(str(tmp_path / 'results' / name)) == text_of(os.path.join(place, name))
 
 
 def test_marks_are_filled_and_nothing_else_is_changed():
