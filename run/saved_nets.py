@@ -57,8 +57,10 @@ def describe_layer(n, layer):
         raise CannotBeSaved('%s: cannot be saved: %s cannot be built from its arguments(): %s' % (
             where, description['class'], error)) from None
     if cls.__module__ == '__main__' or not found:
-        raise CannotBeSaved('%s: cannot be saved: %s and its arguments() would not give it back: must be a class of '
-                            'a module' % (where, description['class']))
+        why = ': must be a class of a module' if cls.__module__ == '__main__' or type(again) is not cls else \
+            ', but %s, params of shapes %s' % (' '.join(repr(again).split()), shapes(again))
+        raise CannotBeSaved('%s: cannot be saved: %s and its arguments() would not give it back%s' % (
+            where, description['class'], why))
     return description
 
 
