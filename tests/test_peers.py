@@ -4,6 +4,7 @@ import os
 import numpy as np
 import pytest
 
+from conftest import amount
 import contenders
 import runs
 
@@ -13,7 +14,9 @@ NET = ['data=drawn', 'NL=500', 'hidden=conv-conv-full', 'W1nch=6', 'W2nch=8', 'd
 CHOICES = [('torch', 'channels_last'), ('torch', 'compiled step contiguous'), ('torch-example', 'as in its examples'),
            ('tensorflow', 'step'), ('tensorflow', 'step jit_compile reshape'), ('jax', 'step NCHW'),
            ('jax', 'step NHWC reshape patches')]
-THERE = [choice for choice in CHOICES if os.path.exists(contenders.python_of(choice[0]))]
+EVERY = [(contender, choice) for contender, (_, _, choices) in contenders.CONTENDERS.items() for choice in choices
+         if not contender.startswith('project')]
+THERE = [choice for choice in amount(CHOICES, EVERY) if os.path.exists(contenders.python_of(choice[0]))]
 
 
 def costs(contender, choice, job):
