@@ -2,7 +2,7 @@
 
     python experiments/trials.py runs=ladder trials=5       trains them
     python experiments/ladder.py                            tables, of the rungs and choices that are there
-    python experiments/ladder.py png=FILE                   a picture of the rungs
+    python experiments/ladder.py png=FILE width=8.5         a picture of the rungs, so many cm wide
 
 Each rung has one change more than the last one before it that was kept; what buys nothing is not kept. The choices are
 the nets that the ladder does not lead to, and one change of each. Test errors are not looked at.
@@ -19,8 +19,9 @@ from groups import groups_of
 from runs import CHOICES, NOT_KEPT, RUNGS, STARTS
 from summary import statistics
 
-DEFAULTS = {'results': RESULTS, 'png': ''}
-RULES = {'results': (lambda value: isinstance(value, str) and value, 'a folder of results'), 'png': drawing.FILE}
+DEFAULTS = {'results': RESULTS, 'png': '', 'width': 12.7}
+RULES = {'results': (lambda value: isinstance(value, str) and value, 'a folder of results'), 'png': drawing.FILE,
+         'width': drawing.WIDTH}
 
 
 def errors(results, rungs):
@@ -60,10 +61,10 @@ def table(results, rungs):
     return '\n'.join(lines)
 
 
-def figure_of(found):
+def figure_of(found, width):
     """Validation errors, a line for each rung: a point for each seed, a bar for the mean."""
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(5, 0.18 * len(found) + 0.7), dpi=drawing.DPI, layout='constrained')
+    figure = Figure(figsize=(width / drawing.INCH, 0.18 * len(found) + 0.7), dpi=drawing.DPI, layout='constrained')
     panel = figure.subplots()
     labels = []
     for n, (rung, values) in enumerate(found.items()):
@@ -91,7 +92,7 @@ def main(arguments):
     print(table(given['results'], RUNGS) + '\n')
     print(table(given['results'], CHOICES))
     if given['png']:
-        drawing.save(figure_of(found), given['png'])
+        drawing.save(figure_of(found, given['width']), given['png'])
 
 
 if __name__ == '__main__':

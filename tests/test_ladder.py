@@ -66,6 +66,21 @@ def test_the_table_has_what_each_rung_buys(tmp_path, capsys):
     assert (low, high) == pytest.approx(tuple(mean + sign * half for sign in (-1, 1))) and not math.isnan(low)
 
 
+@pytest.mark.parametrize('width', [8.5, 16])
+def test_a_picture_is_as_wide_as_is_asked_for_and_its_names_are_on_it(width, tmp_path):
+    image = pytest.importorskip('matplotlib.image')
+    rungs = ['start', 'linear', 'refine-longer']
+    for rung in rungs:
+        write(tmp_path, rung, {0: 1.0, 1: 1.1})
+    ladder.main(['results=%s' % tmp_path, 'png=%s' % (tmp_path / 'a.png'), 'width=%s' % width])
+    assert image.imread(str(tmp_path / 'a.png')).shape[1] == int(width / 2.54 * 160)
+    figure = ladder.figure_of(ladder.errors(str(tmp_path), runs.RUNGS), width)
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        'start', '+ linear', '(+ refine-longer)'] and min(box.x0 for box in boxes) >= 0
+
+
 def test_without_trials_it_says_what_makes_them(tmp_path):
     with pytest.raises(ladder.settings.SettingError, match='has no trial of the ladder: '):
         ladder.main(['results=%s' % tmp_path])
