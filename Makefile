@@ -20,7 +20,7 @@ test: .venv/test
 	@.venv/bin/python -m pytest -q -n auto --dist loadgroup tests $(ARGS)
 
 torture: .venv/test
-	@TORTURE=1 .venv/bin/python -m pytest -q tests/test_torture_*.py tests/test_idx.py tests/test_folders.py tests/test_download.py tests/test_archive.py tests/test_trials.py $(ARGS)
+	@TORTURE=1 .venv/bin/python -m pytest -q tests/test_torture_*.py tests/test_idx.py tests/test_folders.py tests/test_download.py tests/test_archive.py tests/test_trials.py tests/test_peers.py $(ARGS)
 
 test-pythons:
 	@for name in $(PYTHONS); do $$name -c '$(FITS)' 2>/dev/null && break; done && \

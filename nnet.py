@@ -107,8 +107,13 @@ class Net:
 def output_of(layer, X, training=False):
     """What a layer gives; one whose output() has no argument of the name does the same in training and in use."""
     parameters = inspect.signature(layer.output).parameters.values()
-    if any(p.name == 'training' or p.kind == p.VAR_KEYWORD for p in parameters):
-        return layer.output(X, training=training)
+    named = any(p.name == 'training' and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters)
+    if named or any(p.kind == p.VAR_KEYWORD for p in parameters):
+        try:
+            return layer.output(X, training=training)
+        except TypeError as error:                   # handed on to one without it
+            if named or "'training'" not in str(error):
+                raise
     return layer.output(X)
 
 
@@ -207,9 +212,8 @@ def dropout(Z, drop, W):
     the same after a resume, for which checkpoints keep it, and with any number of threads.
     """
     salt = theano.shared(np.int64(zlib.crc32(np.ascontiguousarray(W.get_value(borrow=True))) >> 2 << 32), 'salt')
-    constant = theano.shared(drop)               # shared, so that another value is not compiled anew
-    constant.tag.kept = False
-    return Dropout()(Z, noise_key + salt, constant)
+    salt.tag.kept = True
+    return Dropout()(Z, noise_key + salt, theano.shared(drop))
 
 
 def initial_weights(shape, H, sigma, rng):

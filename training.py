@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import functools
+import inspect
 import itertools
 import sys
 
@@ -65,8 +66,9 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
     means = []
     if average:
         means, updates = running_means(updates, net.params, average)
-    kept = kept_beside([cost, *updates.values()], [*net.params, *updates, rate, momentum_now, noise_key])
-    state = State(net.params + [variable for variable in updates if variable not in net.params], rng, log, means, kept)
+    known = [*net.params, *(variable for variable in updates if variable not in net.params)]
+    kept, others = kept_beside([cost, *updates.values()], [*known, rate, momentum_now, noise_key])
+    state = State(known, rng, log, means, kept, others)
     settings = dict(zip(DISTORTIONS, distort), nepoch=nepoch, batchsize=batchsize, decay=decay, maxnorm=maxnorm,
                     average=average, schedule=schedule, warmup=warmup, seed=seed, refine=refine,
                     optimiser=name_of(optimiser))
@@ -145,8 +147,12 @@ def train(net, data, eta, mu, batchsize, nepoch, interval, rng, log=None, checkp
 
 def name_of(optimiser):
     """An optimiser's name, by which a checkpoint knows it."""
-    function = getattr(optimiser, 'func', optimiser)                 # of a functools.partial
-    return 'momentum SGD' if function is None else getattr(function, '__name__', type(function).__name__)
+    if optimiser is None:
+        return 'momentum SGD'
+    while isinstance(optimiser, functools.partial):
+        optimiser = optimiser.func
+    owner = [type(optimiser.__self__).__name__] if inspect.ismethod(optimiser) else []
+    return '.'.join(owner + [getattr(optimiser, '__name__', type(optimiser).__name__)])
 
 
 def minibatches(order, batchsize):

@@ -88,7 +88,7 @@ def take_turns(workers, job, repeats, peak):
 def run_net(name, contenders, prepared, given, peak, folder):
     """Figures of a net: each contender's seconds an epoch, their spread, costs, arithmetic rates."""
     say('%s' % name)
-    job = job_of(prepared, folder, given['part'], given['threads'])
+    job = dict(job_of(prepared, folder, given['part'], given['threads']), flags=given['flags'])
     workers, tried = {}, {}
     for contender in contenders:
         kind = contender if contender in CONTENDERS else 'project'
@@ -139,24 +139,21 @@ class Peak:
 
 
 def compiler_of(width, folder):
-    """The compiler of the project and the peak; for another width a g++ of one's own, which Theano is told of, too."""
-    compiler = cxx()
-    if width:
-        narrow = os.path.join(folder, 'g++')
-        with open(narrow, 'w') as file:
-            file.write('#!/bin/sh\nexec %s "$@" -mno-avx512f\n' % compiler)        # Theano's own flags come before
-        os.chmod(narrow, 0o755)
-        flags = os.environ.get('THEANO_FLAGS'), 'cxx=' + narrow, 'base_compiledir=' + os.path.join(folder, 'compiled')
-        os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
-        compiler = narrow
-    return compiler
+    """(the compiler of the project and the peak, what Theano is told of it): for AVX2 a g++ of one's own."""
+    if not width:
+        return cxx(), ''
+    narrow = os.path.join(folder, 'g++')
+    with open(narrow, 'w') as file:
+        file.write('#!/bin/sh\nexec %s "$@" -mno-avx512f\n' % cxx())               # Theano's own flags come before
+    os.chmod(narrow, 0o755)
+    return narrow, 'cxx=%s,base_compiledir=%s' % (narrow, os.path.join(folder, 'compiled'))
 
 
-def start_up(data, threads):
+def start_up(data, threads, flags):
     """Seconds of the article's first run, a process: no epoch, from an empty and a warm cache; then whole."""
     seconds = {}
     with tempfile.TemporaryDirectory() as folder:
-        flags = ','.join(filter(None, [os.environ.get('THEANO_FLAGS'), 'base_compiledir=' + folder]))
+        flags = ','.join(filter(None, [os.environ.get('THEANO_FLAGS'), flags, 'base_compiledir=' + folder]))
         for name, arguments in (('empty_cache', ['nepoch=0']), ('warm_cache', ['nepoch=0']), ('whole_run', [])):
             start = time.time()
             command = [sys.executable, os.path.join(ROOT, 'mnist_convnet.py'), 'data=' + data, *arguments]
@@ -180,7 +177,7 @@ def bench(given):
               'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part'],
               'data_asked_for': given['data']}
     with tempfile.TemporaryDirectory() as folder:
-        compiler = compiler_of(given['width'], folder)
+        compiler, given['flags'] = compiler_of(given['width'], folder)
         result = kept(given['json'], dict(result, vectors=vectors(compiler)))
         peak = Peak(folder, threads, compiler)
         for name, run in given['net'].items():
@@ -194,9 +191,9 @@ def bench(given):
             one, every = (statistics.median(peak.gflops[number]) for number in (1, threads))
             result['peak_one_thread_to_all'] = every / one
             write(result, given)                           # after each net: what is measured outlives a Ctrl-C
-    if given['startup']:
-        result['startup_seconds'] = start_up(given['data'], threads)
-        write(result, given)
+        if given['startup']:
+            result['startup_seconds'] = start_up(given['data'], threads, given['flags'])
+            write(result, given)
     return result
 
 

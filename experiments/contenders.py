@@ -87,13 +87,15 @@ def seconds_per_epoch(worker, job, minibatches):
 def enter(contender, job, choices=None):
     """The worker with the fastest of a contender's choices, or None if none works; seconds of each choice."""
     best, tried = None, {}
-    _, script, all_choices = CONTENDERS[contender]
-    choices = choices or all_choices
+    venv, script, all_choices = CONTENDERS[contender]
+    choices, environment = choices or all_choices, {'PYTHONPATH': ROOT} if venv == '.venv' else {}
+    if contender.startswith('project') and job.get('flags'):
+        environment['THEANO_FLAGS'] = ','.join(filter(None, [os.environ.get('THEANO_FLAGS'), job['flags']]))
     for choice in choices:
         start = time.time()
         try:
             worker = Worker(python_of(contender), os.path.join(HERE, 'peers', script), dict(job, choice=choice),
-                            **{'PYTHONPATH': ROOT} if CONTENDERS[contender][0] == '.venv' else {})
+                            **environment)
             worker.ask('train', 1, min(job['part'], 10))   # compiles, fills caches
             worker.started = time.time() - start
             if len(choices) > 1:

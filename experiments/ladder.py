@@ -29,7 +29,8 @@ def errors(results, rungs):
     logs = os.path.join(results, 'logs')
     there = [os.path.join(logs, 'ladder-' + rung) for rung in rungs]
     groups = groups_of([path for path in there if os.path.isdir(path)]) if any(map(os.path.isdir, there)) else []
-    return {group.name[len('ladder-'):]: {log.seed: log.test[3] for log in group.logs if log.test} for group in groups}
+    found = {group.name[len('ladder-'):]: {log.seed: log.test[3] for log in group.logs if log.test} for group in groups}
+    return {rung: by_seed for rung, by_seed in found.items() if by_seed}
 
 
 def steps(found, rungs):
@@ -85,7 +86,7 @@ def main(arguments):
     if given['png']:
         drawing.load_matplotlib()
     found = errors(given['results'], RUNGS)
-    if not found and not errors(given['results'], CHOICES):
+    if not found and (given['png'] or not errors(given['results'], CHOICES)):
         raise settings.SettingError('results = %s: has no trial of the ladder: '
                                     '`python experiments/trials.py runs=ladder` '
                                     'trains them' % given['results'])

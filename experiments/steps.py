@@ -16,7 +16,7 @@ import theano.tensor as T
 from theano.compile.profiling import ProfileStats
 
 from datasets.files import write_whole
-from nnet import momentum
+from nnet import limit_norms, momentum
 from run import script
 from run.settings import file_named, integers, parse
 from run.threads import set_in_openmp
@@ -48,11 +48,14 @@ def kind_of(op):
 def microseconds(prepared, steps, threads):
     """{kind: microseconds of a step}, with so many threads; a tenth as many steps, before, do not count."""
     settings, net, data = prepared['settings'], prepared['net'], prepared['dataset']
-    XL, tL = theano.shared(data.XL, borrow=True), theano.shared(data.tL.astype('int32'), borrow=True)
+    XL, tL = theano.shared(data.XL.astype(theano.config.floatX)), theano.shared(data.tL.astype('int32'))
     index, X, t = T.ivector(), T.tensor4(), T.ivector()
     cost = net.training_cost(X, t)
     mu = settings['mu'][0] if isinstance(settings['mu'], tuple) else settings['mu']
-    updates = momentum(cost, net.params, theano.shared(np.float32(1e-4)), mu, settings['decay'])
+    eta = theano.shared(np.asarray(1e-4, theano.config.floatX))
+    updates = momentum(cost, net.params, eta, mu, settings['decay'])
+    if settings['maxnorm']:
+        updates = limit_norms(updates, net.params, settings['maxnorm'])
     profile = ProfileStats(atexit_print=False)
     step = theano.function([index], cost, updates=list(updates.items()), givens={X: XL[index], t: tL[index]},
                            profile=profile)

@@ -107,6 +107,8 @@ class Checkpoint:
             if not isinstance(variable.get_value(borrow=True), np.ndarray):
                 raise FileError('%s: %.200s cannot be kept: must be numbers, as those of MRG_RandomStreams are' % (
                     self.path, variable))
+        self.others = apart(state.others)
+        self.at_start = {name: variable.get_value(borrow=True) for name, variable in self.others.items()}
         if self.loaded is None:
             return []
         about, arrays = self.loaded
@@ -116,14 +118,20 @@ class Checkpoint:
                 self.path, about['epoch'] - 1, ' and %d minibatches' % about['minibatch'] * bool(about['minibatch']),
                 nepoch))
         values = [arrays[name] for name in names_of(about['params'], about['variables'])]
-        shapes = [variable.get_value(borrow=True).shape for variable in state.variables]
+        types = [type_of(variable.get_value(borrow=True)) for variable in state.variables]
         other = difference(about, json.loads(json.dumps(self.net)))
-        if other or [value.shape for value in values] != shapes:
+        if other or list(map(type_of, values)) != types:
             raise FileError('%s: is of another %s' % (self.path, other or 'optimiser'))
         beside = saved_nets.named('B', self.beside)
-        if 'params_at' in about and {name: value.shape for name, value in beside.items()} != {
-                name: arrays[name].shape for name in arrays if name.startswith('B')}:
-            raise FileError('%s: is of another net or optimiser: they keep other shared variables' % self.path)
+        if 'params_at' in about and {name: type_of(value) for name, value in beside.items()} != {
+                name: type_of(arrays[name]) for name in arrays if name.startswith('B')}:
+            raise FileError('%s: is of another net: its layers keep other variables beside their params' % self.path)
+        changed = {name: arrays['S%d' % n] for n, name in enumerate(about.get('changed', ()))}
+        for name, value in changed.items():
+            there = self.others[name].get_value(borrow=True) if name in self.others else None
+            if there is None or type_of(there) != type_of(value):
+                raise FileError('%s: is of another net or optimiser: has no shared variable %r, %s of shape %s' % (
+                    self.path, name, *type_of(value)))
         if 'since' not in about:                     # of a version that kept eta alone
             about.update(rates={'eta': about['rates'], 'mu': []}, since=dict(state.since))
         for name, rate in rates.items():
@@ -141,6 +149,8 @@ class Checkpoint:
         for name, variable in zip(beside, self.beside):
             if name in arrays:                       # none in a file of an earlier version
                 variable.set_value(arrays[name])
+        for name, value in changed.items():
+            self.others[name].set_value(value)
         kind, *rest = about['rng_state']
         state.rng.set_state((kind, arrays['rng_state'], *rest))
         state.begin(about['epoch'])
@@ -155,14 +165,31 @@ class Checkpoint:
     def save(self, net, state):
         kind, keys, *rest = state.rng_state
         values = [variable.get_value(borrow=True) for variable in state.variables]
+        # A value that is set is another array.
+        changed = {name: variable for name, variable in self.others.items()
+                   if variable.get_value(borrow=True) is not self.at_start[name]}
         arrays = dict(zip(names_of(len(net.params), len(values)), values), rng_state=keys,
-                      **saved_nets.named('B', self.beside))
+                      **saved_nets.named('B', self.beside), **saved_nets.named('S', changed.values()))
         archive.write(self.path, 'checkpoint', FORMAT, dict(
             self.net, settings=self.written, changes=self.changes, fingerprint=self.fingerprint,
             Xshape=self.data.XL.shape[1:], K=self.data.K, source=self.data.source,
             epoch=state.epoch, minibatch=state.minibatch, log=state.log, params=len(net.params), variables=len(values),
-            means=len(state.means), rates=state.rates, since=state.since,
+            means=len(state.means), changed=list(changed), rates=state.rates, since=state.since,
             rng_state=[kind] + rest), arrays)
+
+
+def apart(variables):
+    """{name: variable}; of those with the same name, or none, the number of each is in it, too."""
+    found = {}
+    for variable in variables:
+        name = variable.name or 'without a name'
+        n = sum(key.split(' #')[0] == name for key in found)
+        found['%s #%d' % (name, n + 1) if n else name] = variable
+    return found
+
+
+def type_of(array):
+    return str(array.dtype), array.shape
 
 
 def tuple_of(value):

@@ -58,7 +58,7 @@ def describe_layer(n, layer):
             where, description['class'], error)) from None
     if cls.__module__ == '__main__' or not found:
         why = ': must be a class of a module' if cls.__module__ == '__main__' or type(again) is not cls else \
-            ', but %s, params of shapes %s' % (' '.join(repr(again).split()), shapes(again))
+            ', but %s, params of shapes %s, not %s' % (' '.join(repr(again).split()), shapes(again), shapes(layer))
         raise CannotBeSaved('%s: cannot be saved: %s and its arguments() would not give it back%s' % (
             where, description['class'], why))
     return description

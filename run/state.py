@@ -2,18 +2,21 @@
 import re
 
 from theano_setup import theano
+import numpy as np
 
 
 class State:
     """What a training has changed so far: parameters, what its optimiser keeps, its log, the order's rng, where it is.
 
-    means: running means of the parameters, or none; kept: what its layers keep; rates: eta and mu in each epoch;
+    means: running means of the parameters, or none; kept: what its layers keep; others: shared variables that are no
+    part of it unless somebody changes them, such as a rate that an after_epoch sets; rates: eta and mu in each epoch;
     since: the epoch from which on each is given by what gives it now; epoch, minibatch: so many minibatches of this
     epoch are done; rng_state: of rng before this epoch.
     """
 
-    def __init__(self, variables, rng, log, means=(), kept=()):
-        self.variables, self.means, self.kept, self.rng, self.log = variables, means, kept, rng, log
+    def __init__(self, variables, rng, log, means=(), kept=(), others=()):
+        self.variables, self.means, self.kept, self.others = variables, means, kept, others
+        self.rng, self.log = rng, log
         self.rates, self.since = {'eta': [], 'mu': []}, {'eta': 1, 'mu': 1}
         self.begin(0)
 
@@ -32,18 +35,20 @@ class State:
 
 
 def kept_beside(outputs, known):
-    """Shared variables in the graphs of the outputs that a resume has to give back, beside those that are known.
+    """(kept, others): shared variables in the graphs of the outputs, beside those that are known.
 
-    What dropout starts from, Theano's random numbers, a layer's own running means, a rate that an after_epoch changes.
+    kept: what a resume has to give back: what dropout starts from, and those with a default_update, such as Theano's
+    random numbers, a layer's own running means; others: the rest of them, of arrays.
     """
     kept = []
     while True:                                      # what they are updated from may have some, too
         ends = outputs + [getattr(v, 'default_update', None) for v in kept]
-        read = theano.gof.graph.inputs([v for v in ends if isinstance(v, theano.Variable)])
-        new = [v for v in read if isinstance(v, theano.compile.SharedVariable) and v not in [*known, *kept]
-               and getattr(v.tag, 'kept', True)]
+        read = [v for v in theano.gof.graph.inputs([v for v in ends if isinstance(v, theano.Variable)])
+                if isinstance(v, theano.compile.SharedVariable) and v not in known]
+        new = [v for v in read if v not in kept and (
+            getattr(v, 'default_update', None) is not None or getattr(v.tag, 'kept', False))]
         if not new:
-            return kept
+            return kept, [v for v in read if v not in kept and isinstance(v.get_value(borrow=True), np.ndarray)]
         kept += new
 
 

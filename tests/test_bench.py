@@ -34,11 +34,15 @@ def test_figures_have_the_promised_form(tmp_path):
     assert text in run.stdout and '| conv16-ds4 | 34.0 | %.2f |' % seconds['project'] in text
 
 
-def test_the_project_can_be_timed_as_compiled_for_avx2(monkeypatch, tmp_path):
-    monkeypatch.setenv('THEANO_FLAGS', 'floatX=float32')
-    compiler = bench.compiler_of('AVX2', str(tmp_path))
-    assert machine.vectors(compiler) in ('AVX2', 'no AVX2') and compiler != bench.compiler_of('', str(tmp_path))
-    assert os.environ['THEANO_FLAGS'].startswith('floatX=float32,cxx=%s,base_compiledir=%s' % (compiler, tmp_path))
+def test_the_project_alone_is_compiled_for_avx2_where_that_is_asked_for(tmp_path):
+    """Start-up, too. Stock Theano, for which nothing is compiled anew, has the processor's own width."""
+    compiler, flags = bench.compiler_of('AVX2', str(tmp_path))
+    assert machine.vectors(compiler) in ('AVX2', 'no AVX2') and 'cxx=' + compiler in flags
+    run = run_script('peers=stock', 'width=AVX2', 'startup=1', 'json=%s' % (tmp_path / 'figures.json'),
+                     *QUICK, script=BENCH)
+    assert run.returncode == 0, run.stderr
+    figures = json.loads((tmp_path / 'figures.json').read_text())
+    assert figures['vectors'] == machine.vectors(compiler) and figures['startup_seconds']['warm_cache'] > 0
 
 
 def test_figures_of_other_nets_stay_if_they_are_of_the_same_settings(tmp_path):
@@ -118,7 +122,7 @@ def test_what_learns_something_else_does_not_count(small_mnist, monkeypatch):
     monkeypatch.setattr(bench, 'enter', lambda contender, job: (Pretender(costs[contender]), {}))
     monkeypatch.setattr(bench.Peak, 'measure', lambda self: None)
     prepared, peak = runs.prepare(['data=' + small_mnist, 'batchsize=10']), object.__new__(bench.Peak)
-    figures = bench.run_net('conv16-ds4', list(costs), prepared, {'part': 1, 'threads': 1, 'repeats': 2}, peak, '')
+    figures = bench.run_net('conv16-ds4', list(costs), prepared, {'part': 1, 'threads': 1, 'repeats': 2, 'flags': ''}, peak, '')
     assert list(figures['seconds_per_epoch']) == ['project', 'torch']
     assert figures['does_not_learn_the_same'] == ['tensorflow', 'jax']
 
@@ -128,7 +132,7 @@ def test_where_the_project_itself_fails_it_is_one_line(small_mnist, capsys, monk
     monkeypatch.setattr(bench.Peak, 'measure', lambda self: None)
     prepared, peak = runs.prepare(['data=' + small_mnist, 'batchsize=10']), object.__new__(bench.Peak)
     with pytest.raises(SystemExit) as end:
-        bench.run_net('conv16-ds4', ['project'], prepared, {'part': 1, 'threads': 1, 'repeats': 2}, peak, '')
+        bench.run_net('conv16-ds4', ['project'], prepared, {'part': 1, 'threads': 1, 'repeats': 2, 'flags': ''}, peak, '')
     assert end.value.code == 1 and 'conv16-ds4: this project itself does not run' in capsys.readouterr().err
 
 

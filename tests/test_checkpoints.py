@@ -1,4 +1,5 @@
 """Checkpoints: exact resume, to other ends and with other optimisers; files of earlier versions; saving."""
+import functools
 import os
 import shutil
 import signal
@@ -100,6 +101,41 @@ def test_shared_variables_that_an_after_epoch_changes_are_resumed(tmp_path):
     whole = trained('whole.npz', 4)
     trained('a.npz', 2)
     assert trained('a.npz', 4) == whole and variables(tmp_path / 'a.npz') == variables(tmp_path / 'whole.npz')
+
+
+def test_a_shared_variable_that_nobody_changes_is_no_part_of_a_checkpoint(tmp_path):
+    """So another value counts from the resume on, and another order of them changes nothing."""
+    def trained(name, nepoch, weights):
+        shared = [theano.shared(np.float32(weight)) for weight in weights]
+
+        def sgd(cost, params):
+            penalty = sum(weight * (W**2).sum() for weight, W in zip(shared, params[::2]))
+            return {W: W - 0.1 * g for W, g in zip(params, theano.grad(cost + penalty, params))}
+
+        return train(tmp_path / name, nepoch, optimiser=sgd)
+
+    logs = [trained('whole%d.npz' % n, 4, weights) for n, weights in enumerate([(0.1, 0.01), (0.5, 0.01)])]
+    trained('a.npz', 2, (0.1, 0.01))
+    assert not [name for name in contents(tmp_path / 'a.npz') if name[0] in 'BS']
+    shutil.copy(str(tmp_path / 'a.npz'), str(tmp_path / 'b.npz'))
+    assert trained('a.npz', 4, (0.1, 0.01)) == logs[0]
+    changed = trained('b.npz', 4, (0.5, 0.01))
+    assert changed[:5] == logs[0][:5] and changed[-1] not in (logs[0][-1], logs[1][-1])
+
+
+class Own:
+    def __init__(self):
+        self.func = None
+
+    def __call__(self, cost, params):
+        return adam(cost, params)
+
+
+@pytest.mark.parametrize('optimiser, name', [
+    (None, 'momentum SGD'), (adam, 'adam'), (functools.partial(functools.partial(adam)), 'adam'), (Own(), 'Own'),
+    (Own().__call__, 'Own.__call__')])
+def test_an_optimiser_is_known_by_its_name(optimiser, name):
+    assert training.name_of(optimiser) == name
 
 
 def test_a_setting_that_is_no_longer_given_may_be_named_in_change(four_epochs, tmp_path):

@@ -41,6 +41,18 @@ class Noisy(Half):
         return 'Noisy'
 
 
+def handing_on(output):
+    def inner(*args, **options):
+        return output(*args, **options)
+    return inner
+
+
+class Wrapped(Half):
+    """One whose output takes anything, and hands it on to one that has no training."""
+
+    output = handing_on(Half.output)
+
+
 class Handed(Noisy):
     """One whose output hands on whatever it is given, as a decorated one does."""
 
@@ -68,6 +80,12 @@ def test_three_methods_are_enough_to_be_trained_and_logged(place):
     log = training.train(build(Half, RNG(1)), small_data(), 0.04, 0.8, 10, 20, 20, RNG(0))
     assert log[:len(header) + 1] == header + ['### training: NL = 110 NV = 20 K = 2 batchsize = 10']
     assert float(log[-1].split()[-1]) < 15 < 30 < float(log[len(header) + 1].split()[-1])
+
+
+def test_a_decorated_output_needs_no_training():
+    log = training.train(mlp_2layer.Net(Wrapped(42, 6), 2, RNG(1)), small_data(), 0.04, 0.8, 10, 1, 1, RNG(0))
+    plain = training.train(mlp_2layer.Net(Half(42, 6), 2, RNG(1)), small_data(), 0.04, 0.8, 10, 1, 1, RNG(0))
+    assert log == plain
 
 
 @pytest.mark.parametrize('layer', [Noisy, Handed])

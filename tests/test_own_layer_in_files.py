@@ -169,7 +169,7 @@ REFUSED = [
     (Half, 'its class has no arguments(), the keywords it is built from'),
     (local_class(), 'test_own_layer_in_files.local_class.<locals>.Local cannot be built from its arguments(): '),
     (Forgetful, 'test_own_layer_in_files.Forgetful and its arguments() would not give it back, but Half of 7, '
-                'params of shapes [(42, 7)]'),
+                'params of shapes [(42, 7)], not [(42, 6)]'),
     (Confused, 'test_own_layer_in_files.Confused cannot be built from its arguments(): '),
 ]
 
