@@ -15,6 +15,7 @@ from peers import protocol
 from run.settings import SettingError
 
 BENCH = os.path.join('experiments', 'bench.py')
+GIVEN = {'part': 1, 'threads': 1, 'repeats': 2, 'flags': ''}
 QUICK = ['net=conv16-ds4', 'repeats=1', 'part=5', 'threads=1',
          'data=' + ('mnist' if os.environ.get('MNIST_DIR') else 'drawn')]
 
@@ -122,7 +123,7 @@ def test_what_learns_something_else_does_not_count(small_mnist, monkeypatch):
     monkeypatch.setattr(bench, 'enter', lambda contender, job: (Pretender(costs[contender]), {}))
     monkeypatch.setattr(bench.Peak, 'measure', lambda self: None)
     prepared, peak = runs.prepare(['data=' + small_mnist, 'batchsize=10']), object.__new__(bench.Peak)
-    figures = bench.run_net('conv16-ds4', list(costs), prepared, {'part': 1, 'threads': 1, 'repeats': 2, 'flags': ''}, peak, '')
+    figures = bench.run_net('conv16-ds4', list(costs), prepared, GIVEN, peak, '')
     assert list(figures['seconds_per_epoch']) == ['project', 'torch']
     assert figures['does_not_learn_the_same'] == ['tensorflow', 'jax']
 
@@ -132,7 +133,7 @@ def test_where_the_project_itself_fails_it_is_one_line(small_mnist, capsys, monk
     monkeypatch.setattr(bench.Peak, 'measure', lambda self: None)
     prepared, peak = runs.prepare(['data=' + small_mnist, 'batchsize=10']), object.__new__(bench.Peak)
     with pytest.raises(SystemExit) as end:
-        bench.run_net('conv16-ds4', ['project'], prepared, {'part': 1, 'threads': 1, 'repeats': 2, 'flags': ''}, peak, '')
+        bench.run_net('conv16-ds4', ['project'], prepared, GIVEN, peak, '')
     assert end.value.code == 1 and 'conv16-ds4: this project itself does not run' in capsys.readouterr().err
 
 
