@@ -46,6 +46,15 @@ ALWAYS_INLINE void tile(const Product *p, const int rows, const int wide, len m,
             UNROLL for (int v = 0; v < wide; v++)
                 sum[i][v] += a[i * am] * b[v];
     }
+    if (p->cn == 1 && count >= wide * VL && p->alpha == 1 && p->beta == 0) {
+        /* In variables, as a store might change *p for all that the compiler knows, which would look it up again. */
+        real *C = p->C + m * p->cm + n;
+        const len cm = p->cm;
+        UNROLL for (int i = 0; i < rows; i++)
+            UNROLL for (int v = 0; v < wide; v++)
+                *(loose *)(C + i * cm + v * VL) = sum[i][v];
+        return;
+    }
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int v = 0; v < wide; v++) {
             real *c = p->C + (m + i) * p->cm + (n + v * VL) * p->cn;
