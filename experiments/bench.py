@@ -23,12 +23,13 @@ import numpy as np
 from datasets.files import write_whole
 from run import script
 from run.settings import file_named, integers, parse
-from machine import cores, cxx, machine, vectors
+from theano_setup.environment import compiler
+from machine import cores, machine, vectors
+import bench_tables
 from contenders import (CONTENDERS, ONE_THREAD, VARIANTS, chosen_peers, enter, flops, job_of, python_of, say,
                         seconds_per_epoch)
 from peers.protocol import Failed, Worker, hold
 from runs import arguments_of, prepare, runs_named
-import tables
 
 DEFAULTS = {'net': 'article', 'peers': 'all', 'repeats': 5, 'threads': cores(), 'part': 500, 'data': 'auto',
             'startup': 0, 'variants': 0, 'width': '', 'json': '', 'markdown': ''}
@@ -141,10 +142,10 @@ class Peak:
 def compiler_of(width, folder):
     """(the compiler of the project and the peak, what Theano is told of it): for AVX2 a g++ of one's own."""
     if not width:
-        return cxx(), ''
+        return compiler(), ''
     narrow = os.path.join(folder, 'g++')
     with open(narrow, 'w') as file:
-        file.write('#!/bin/sh\nexec %s "$@" -mno-avx512f\n' % cxx())               # Theano's own flags come before
+        file.write('#!/bin/sh\nexec %s "$@" -mno-avx512f\n' % compiler())               # Theano's own flags come before
     os.chmod(narrow, 0o755)
     return narrow, 'cxx=%s,base_compiledir=%s' % (narrow, os.path.join(folder, 'compiled'))
 
@@ -177,9 +178,9 @@ def bench(given):
               'date': datetime.date.today().isoformat(), 'repeats': given['repeats'], 'minibatches': given['part'],
               'data_asked_for': given['data']}
     with tempfile.TemporaryDirectory() as folder:
-        compiler, given['flags'] = compiler_of(given['width'], folder)
-        result = kept(given['json'], dict(result, vectors=vectors(compiler)))
-        peak = Peak(folder, threads, compiler)
+        cxx, given['flags'] = compiler_of(given['width'], folder)
+        result = kept(given['json'], dict(result, vectors=vectors(cxx)))
+        peak = Peak(folder, threads, cxx)
         for name, run in given['net'].items():
             prepared = prepare(['data=' + given['data']] + arguments_of(run))
             dataset = prepared['dataset']
@@ -214,7 +215,8 @@ def kept(path, result):
 def write(result, given):
     """Completes the figures of the nets so far, and writes the files asked for."""
     result['versions'] = sorted({v for figures in result['nets'].values() for v in figures['versions'].values()})
-    for path, text in ((given['json'], json.dumps(result, indent=1) + '\n'), (given['markdown'], tables.bench(result))):
+    texts = {'json': json.dumps(result, indent=1) + '\n', 'markdown': bench_tables.bench(result)}
+    for path, text in ((given[form], text) for form, text in texts.items()):
         if path:
             write_whole(path, text.encode())
 
@@ -222,7 +224,7 @@ def write(result, given):
 def main(arguments):
     given = given_settings(arguments)
     try:
-        print(tables.bench(bench(given)))
+        print(bench_tables.bench(bench(given)))
     finally:
         for worker in list(Worker.running):
             worker.end()

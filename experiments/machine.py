@@ -2,17 +2,12 @@
 import contextlib
 import os
 import platform
-import shutil
 import subprocess
 
 
 def cores():
     """Number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-
-
-def cxx():
-    return shutil.which('g++') or shutil.which('clang++')
 
 
 def vectors(compiler):

@@ -22,9 +22,10 @@ from scipy import stats
 from datasets.files import write_whole
 from run import script
 from run.settings import file_named, integers, parse, typed
+from theano_setup.environment import compiler
 from training import share_of_eta
 from contenders import chosen_peers, enter, job_of, python_of, say
-from machine import cores, cxx, machine, vectors
+from machine import cores, machine, vectors
 from peers.protocol import Failed, Worker
 from runs import RUNS, arguments_of, prepare
 
@@ -92,7 +93,7 @@ def figures(found, workers):
         'choices': {c: worker.choice for c, worker in workers.items()},
         'versions': {c: worker.version for c, worker in workers.items()},
         'settings': ' '.join(typed(*item) for item in RUNS['speedrun'].settings.items()),
-        'all': found, 'machine': machine(), 'vectors': vectors(cxx()), 'date': datetime.date.today().isoformat()}
+        'all': found, 'machine': machine(), 'vectors': vectors(compiler()), 'date': datetime.date.today().isoformat()}
 
 
 def told(result):

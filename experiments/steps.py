@@ -20,8 +20,9 @@ from nnet import limit_norms, momentum
 from run import script
 from run.settings import file_named, integers, parse
 from run.threads import set_in_openmp
+from theano_setup.environment import compiler
 from training import minibatches
-from machine import cores, cxx, machine, vectors
+from machine import cores, machine, vectors
 from runs import arguments_of, prepare, runs_named
 import tables
 
@@ -78,7 +79,7 @@ def microseconds(prepared, steps, threads):
 def main(arguments):
     given = parse(__doc__, DEFAULTS, RULES, arguments)
     runs = runs_named(given['net'], 'net')
-    result = {'nets': {}, 'steps': given['steps'], 'machine': machine(), 'vectors': vectors(cxx()),
+    result = {'nets': {}, 'steps': given['steps'], 'machine': machine(), 'vectors': vectors(compiler()),
               'date': datetime.date.today().isoformat()}
     for name, run in runs.items():
         prepared = prepare(['data=' + given['data']] + arguments_of(run))

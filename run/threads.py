@@ -30,7 +30,7 @@ class Threads:
         self.is_fixed = self.most == 1 or not sys.platform.startswith('linux')
 
     def __enter__(self):
-        if hasattr(os, 'getloadavg') and os.getloadavg()[0] > os.cpu_count():
+        if hasattr(os, 'getloadavg') and os.getloadavg()[0] > (os.cpu_count() or 1):
             print('# busy machine: %.1f processes want its %d cores, and training takes longer' % (
                 os.getloadavg()[0], os.cpu_count()), file=sys.stderr, flush=True)
         if not self.is_fixed:
